@@ -1,0 +1,144 @@
+"""One job's overrides in, one checked `Config` out, or every problem in words, before any data is read."""
+
+import copy
+import dataclasses
+import math
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from leadscore.config.compose import compose_tree
+from leadscore.config.diagnose import explain_failure
+from leadscore.config.plus import GROUP as FEATURES
+from leadscore.config.relations import contradictions
+from leadscore.config.safety import unsafe_parts
+from leadscore.config.schema import Config
+from leadscore.config.sets import chosen_sets, disagreeing_sets
+from leadscore.errors import ConfigError, did_you_mean, raise_all
+from leadscore.times import format_duration, parse_duration, parse_instant
+
+if typing.TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+
+__all__ = ["check_job", "check_tree", "without_hydra"]
+
+
+def check_job(overrides: Sequence[str], loader: "ConfigLoader") -> Config:
+    """Compose one job and check all of it; call it inside `config_loader`.
+
+    Raises
+    ------
+    ConfigError
+        With every problem found.
+    """
+    try:
+        tree = compose_tree(overrides)
+    except Exception as error:
+        raise explain_failure(error, overrides, loader) from None
+    raise_all(ConfigError, [*unsafe_parts(tree), *disagreeing_sets(tree, loader)])
+    return check_tree(tree, chosen_sets(tree.hydra))
+
+
+def check_tree(tree: DictConfig, feature_sets: Sequence[str] = ()) -> Config:
+    """Turn Hydra's composed tree into a typed `Config` with every value checked.
+
+    Parameters
+    ----------
+    tree : DictConfig
+        As Hydra composed it, with or without its own `hydra` node.
+    feature_sets : sequence of str
+        The chosen sets' names, for the record.
+
+    Returns
+    -------
+    Config
+        Plain dataclasses; durations (`168h` becomes `7d`) and instants in one spelling.
+    """
+    tree = without_hydra(tree)
+    missing = [_missing(key) for key in sorted(OmegaConf.missing_keys(tree))]
+    raise_all(ConfigError, [*_unknown_keys(tree), *missing])
+    try:
+        config = typing.cast("Config", OmegaConf.to_object(tree))
+    except Exception as error:  # an interpolation that does not resolve
+        raise ConfigError(f"the config does not resolve: {str(error).splitlines()[0]}") from None
+    problems = [problem for _, problem in _visit(config, "") if problem]
+    raise_all(ConfigError, problems)
+    raise_all(ConfigError, contradictions(config))
+    config.feature_sets = list(feature_sets)
+    return config
+
+
+def without_hydra(tree: DictConfig) -> DictConfig:
+    """Return the tree without Hydra's own node."""
+    copied = copy.copy(tree)
+    with open_dict(copied):
+        copied.pop("hydra", None)
+    return copied
+
+
+def _missing(key: str) -> str:
+    return f"{key} has no value and no default: give it on the command line, {key}=VALUE, or in its config file"
+
+
+def _unknown_keys(node: DictConfig, path: str = "") -> Iterator[str]:
+    """Find keys that no schema declares: Hydra lets `+model.foo=1` add them past the schema."""
+    schema = OmegaConf.get_type(node)
+    if not dataclasses.is_dataclass(schema):
+        return
+    known = [field.name for field in dataclasses.fields(schema) if not field.metadata.get("omegaconf_ignore")]
+    for key in node:
+        if key not in known:
+            where = f" in {path.rstrip('.')}" if path else ""
+            yield f"unknown key '{path}{key}'. {did_you_mean(str(key), known, f'Keys{where}')}"
+        elif not OmegaConf.is_missing(node, key) and isinstance(child := node._get_node(key), DictConfig):
+            if not child._is_none() and not child._is_interpolation():
+                yield from _unknown_keys(child, f"{path}{key}.")
+
+
+def _visit(node: Any, path: str) -> Iterator[tuple[str, str | None]]:
+    """Check each field's value; durations and instants are replaced by their one spelling."""
+    for field in dataclasses.fields(node):
+        value, where = getattr(node, field.name), f"{path}{field.name}"
+        if dataclasses.is_dataclass(value):
+            yield from _visit(value, f"{where}.")
+        elif value is not None:
+            try:
+                setattr(node, field.name, _checked(value, field.metadata))
+            except ValueError as error:
+                yield where, f"{where}: {error}"
+            if field.name != FEATURES:
+                yield from ((where, problem) for problem in _infinite(value, where))
+
+
+def _checked(value: Any, metadata: typing.Mapping[str, Any]) -> Any:
+    if kind := metadata.get("kind"):
+        return _SPELLINGS[kind](value)
+    words = metadata.get("choices")
+    if words and value not in words:
+        raise ValueError(f"{value!r} is not one of its words. {did_you_mean(value, words, 'Allowed')}")
+    for limit, (holds, sentence) in _LIMITS.items():
+        if limit in metadata and not holds(value, metadata[limit]):
+            raise ValueError(f"{value} must be {sentence} {metadata[limit]}")
+    return value
+
+
+def _infinite(value: Any, where: str) -> Iterator[str]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield f"{where}: {value} is not a finite number"
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _infinite(item, f"{where}.{key}")
+
+
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "duration": lambda text: format_duration(parse_duration(text)),
+    "instant": lambda text: parse_instant(text).isoformat().replace("+00:00", "Z"),
+}
+_LIMITS: dict[str, tuple[Callable[[float, float], bool], str]] = {
+    "above": (lambda value, limit: value > limit, "above"),
+    "at_least": (lambda value, limit: value >= limit, "at least"),
+    "below": (lambda value, limit: value < limit, "below"),
+    "at_most": (lambda value, limit: value <= limit, "at most"),
+}

@@ -1,0 +1,96 @@
+"""Values that are fine alone and wrong together, and maps whose words are ours."""
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from leadscore.config.schema import (
+    Config,
+    DataConfig,
+    DelayWindow,
+    FilesData,
+    HoldoutValidation,
+    RollingValidation,
+    SnapshotsWindow,
+)
+from leadscore.errors import did_you_mean
+from leadscore.times import parse_duration, parse_instant
+
+__all__ = ["contradictions"]
+
+STATES = ("open", "converted", "closed")
+KINDS = ("number", "category")
+
+
+def contradictions(config: Config) -> list[str]:
+    """Return one sentence for each contradiction in a config whose single values are valid."""
+    return [*_window(config), *_validation(config), *_data(config.data), *_features(config)]
+
+
+def _window(config: Config) -> Iterator[str]:
+    window = config.window
+    if window.start and window.end and parse_instant(window.start) >= parse_instant(window.end):
+        yield f"window.start {window.start} is not before window.end {window.end}: no observation can lie between them"
+    if not parse_duration(window.horizon) and window.name != "given":
+        yield "window.horizon 0d: an outcome needs time to happen; only window=given may have none"
+    if isinstance(window, SnapshotsWindow):
+        for key in ("every", "max_age"):
+            if not parse_duration(getattr(window, key)):
+                yield f"window.{key} must be longer than 0d"
+    has_as_of = isinstance(config.data, FilesData) and "as_of" in config.data.leads.columns
+    if isinstance(window, DelayWindow | SnapshotsWindow) and has_as_of:
+        yield f"data.leads.columns maps as_of, but window={window.name} makes its own: choose window=given or unmap it"
+
+
+def _validation(config: Config) -> Iterator[str]:
+    validation = config.validation
+    if isinstance(validation, HoldoutValidation) and validation.length and validation.start:
+        yield "validation.length and validation.start both set the border: give one of them"
+    for key in ("length", "train_length"):
+        length = getattr(validation, key, None)
+        if length is not None and not parse_duration(length):
+            yield f"validation.{key} must be longer than 0d"
+    if isinstance(validation, RollingValidation) and validation.train_length:
+        purged = parse_duration(config.window.horizon) + parse_duration(validation.embargo)
+        if parse_duration(validation.train_length) <= purged:
+            yield (
+                f"validation.train_length {validation.train_length} is not longer than window.horizon "
+                f"{config.window.horizon} plus validation.embargo {validation.embargo}: the purge leaves no training row"
+            )
+
+
+def _data(data: DataConfig) -> Iterator[str]:
+    yield from _words("data.statuses", data.statuses, STATES)
+    yield from _words("data.known_at_creation", data.known_at_creation, KINDS)
+    for label, meaning in data.labels.items():
+        if meaning not in (0, 1):
+            yield f"data.labels.{label}: {meaning} is not 0 or 1"
+    for currency, rate in data.rates.items():
+        if rate <= 0:
+            yield f"data.rates.{currency}: {rate} must be above 0"
+    if data.rates and data.currency is None:
+        yield "data.rates are given but data.currency is not: say which currency they convert to"
+    if data.timezone is not None:
+        try:
+            ZoneInfo(data.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            yield f"data.timezone {data.timezone!r} is not a zone of the IANA database, such as Europe/Berlin or UTC"
+    if "row_order" in _times_of(data) and getattr(data, "row_order", None) is None:
+        yield "data.leads.columns maps a time to row_order, but data.row_order does not say its start and step"
+
+
+def _times_of(data: DataConfig) -> list[str]:
+    return list(data.leads.columns.values()) if isinstance(data, FilesData) else []
+
+
+def _words(key: str, mapping: dict[str, str], allowed: tuple[str, ...]) -> Iterator[str]:
+    for name, word in mapping.items():
+        if word not in allowed:
+            yield f"{key}.{name}: {word!r} is not one of its words. {did_you_mean(str(word), allowed, 'Allowed')}"
+
+
+def _features(config: Config) -> Iterator[str]:
+    if not config.features:
+        yield "features is empty: choose at least one set, as in features=base"
+    for name, parameters in config.features.items():
+        if not isinstance(parameters, dict):
+            yield f"features.{name}: {parameters!r} is not a mapping of parameters; write {name}: {{}} when it has none"

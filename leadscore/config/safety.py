@@ -1,0 +1,55 @@
+"""Config names things; it never carries code.
+
+Hydra would import and call whatever `_target_` or a logging class names. Its own blocklist is no boundary
+(1.3.8 refuses `os.system` and runs `pandas.read_pickle`), so leadscore refuses all of it, wherever it stands,
+apart from what Hydra and installed Hydra plugins ship.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from leadscore.config.paths import CONF
+
+__all__ = ["unsafe_parts"]
+
+HYDRAS_OWN = ("hydra._internal.", "hydra_plugins.")
+LOGGING = ("job_logging", "hydra_logging")
+SHIPPED_LOGGING = ("leadscore", "silent")
+
+
+def unsafe_parts(tree: DictConfig) -> list[str]:
+    """Return a sentence for each part of the composed tree that would make Hydra run foreign code."""
+    plain = OmegaConf.to_container(tree, resolve=False)
+    assert isinstance(plain, dict)
+    hydra = plain.pop("hydra", {})
+    found = [f"{where}: _target_ is not allowed in a config; a config names registered things" for where, _ in _targets(plain)]
+    for where, target in _targets(hydra, "hydra"):
+        if not str(target).startswith(HYDRAS_OWN):
+            found.append(f"{where}: _target_ {target!r} is neither Hydra's own nor an installed Hydra plugin's")
+    if hydra.get("callbacks"):
+        found.append(f"hydra.callbacks ({', '.join(hydra['callbacks'])}): callbacks would run foreign code and are not allowed")
+    for node in LOGGING:
+        found.extend(_foreign_logging(node, tree))
+    return found
+
+
+def _foreign_logging(node: str, tree: DictConfig) -> Iterator[str]:
+    choice = tree.hydra.runtime.choices.get(f"hydra/{node}")
+    if choice not in SHIPPED_LOGGING:
+        allowed = ", ".join(SHIPPED_LOGGING)
+        yield f"hydra/{node}={choice} is not allowed: a logging config can name any class. Allowed: {allowed}"
+        return
+    shipped = CONF / "hydra" / node / f"{choice}.yaml"
+    if shipped.is_file() and OmegaConf.load(shipped) != tree.hydra[node]:
+        yield f"hydra.{node} was edited: logging is chosen (hydra/{node}=silent), not edited; it can name any class"
+
+
+def _targets(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    items: Any = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        where = f"{path}.{key}" if path else str(key)
+        if key == "_target_":
+            yield where, value
+        yield from _targets(value, where)

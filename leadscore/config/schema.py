@@ -1,0 +1,300 @@
+"""The config's keys, types and defaults: the only place where a default lives.
+
+Field metadata says what Python's types cannot:
+
+- `kind`: the text is a `duration` (`7d`) or an `instant` (`2024-03-10`), checked by `config.checks` and
+  put in one spelling before hashing;
+- `choices`: the words allowed;
+- `above`, `at_least`, `below`, `at_most`: the range of a number;
+- `identity=False`: the value cannot change a prediction and stays out of `config_hash`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+__all__ = [
+    "HASHED_GROUPS",
+    "SCHEMAS",
+    "BaselineModel",
+    "ComputeConfig",
+    "Config",
+    "DataConfig",
+    "DelayWindow",
+    "DemoData",
+    "FilesData",
+    "GivenWindow",
+    "HoldoutValidation",
+    "LightgbmModel",
+    "LogisticModel",
+    "ModelConfig",
+    "PolicyConfig",
+    "RollingValidation",
+    "RowOrderConfig",
+    "SnapshotsWindow",
+    "TableConfig",
+    "TrackingConfig",
+    "ValidationConfig",
+    "WindowConfig",
+]
+
+# Everything else in the config (tracking, compute, notes, seed, ...) cannot change what is being asked.
+HASHED_GROUPS = ("data", "window", "definitions", "features", "model", "validation")
+
+
+def duration(default: Any = MISSING) -> Any:
+    return field(default=default, metadata={"kind": "duration"})
+
+
+def instant(default: Any = MISSING) -> Any:
+    return field(default=default, metadata={"kind": "instant"})
+
+
+def choice(default: str, *words: str) -> Any:
+    return field(default=default, metadata={"choices": words})
+
+
+def number(default: Any, **limits: float) -> Any:
+    return field(default=default, metadata=limits)
+
+
+def unhashed(default: Any, **limits: float) -> Any:
+    return field(default=default, metadata={"identity": False, **limits})
+
+
+# --- data -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TableConfig:
+    """One table: where it lies, and what its columns are called there.
+
+    Besides a column's name, `columns` takes `row_number` for `user_id` (the row's position as an id) and
+    `row_order` for a time (the row's position as an instant, see `RowOrderConfig`).
+    """
+
+    path: str = unhashed(MISSING)  # a file, a folder or a glob, relative to data.dir; CSV (.gz) or Parquet
+    columns: dict[str, str] = field(default_factory=dict)  # leadscore's name -> the file's name
+    separator: str = ","
+    encoding: str = "utf-8"
+    decimal: str = "."
+    time_format: str | None = None  # null: ISO 8601; a strptime pattern; or epoch_s, epoch_ms, epoch_us, epoch_ns
+    null_values: dict[str, list[str]] = field(default_factory=dict)  # leadscore's name -> texts that mean missing
+
+
+@dataclass
+class RowOrderConfig:
+    """The instants that `row_order` stands for: row i is `start + i * step`. An order, not a date."""
+
+    start: str = instant()
+    step: str = duration()
+
+
+@dataclass
+class PolicyConfig:
+    """What happens to rows that are wrong in a known way. Every one is counted in the run's record."""
+
+    duplicate_leads: str = choice("error", "error", "drop_exact")
+    duplicate_events: str = choice("keep", "keep", "drop_exact", "error")
+    null_ids: str = choice("error", "error", "drop")
+    orphan_events: str = choice("drop", "drop", "error")  # events of leads that the lead table does not have
+    early_events: str = choice("keep", "keep", "drop", "error")  # events before their lead was created
+    late_events: str = choice("drop", "drop", "error")  # events at or after data_end
+    nonexistent_times: str = choice("error", "error", "shift_forward")  # skipped by a clock change
+    ambiguous_times: str = choice("error", "error", "earlier", "later")  # passed twice in a clock change
+
+
+@dataclass
+class DataConfig:
+    """What both kinds of data say about their tables."""
+
+    name: str = MISSING
+    source: str = choice("files", "files", "demo")
+    timezone: str | None = None  # zone of times that carry none; null refuses them
+    currency: str | None = None  # all amounts are reported in it
+    rates: dict[str, float] = field(default_factory=dict)  # currency -> what one unit is worth in `currency`
+    statuses: dict[str, str] = field(default_factory=dict)  # their status -> open | converted | closed
+    labels: dict[str, int] = field(default_factory=dict)  # their label -> 0 | 1 (only with a label column)
+    event_types: dict[str, str] = field(default_factory=dict)  # their event type -> the name features use
+    known_at_creation: dict[str, str] = field(default_factory=dict)  # lead attribute -> number | category
+    data_end: str | None = instant(None)  # the tables are complete up to here; null: the latest time in them
+    earliest: str = instant("2000-01-01")  # an older time is a parsing mistake
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+
+
+@dataclass
+class FilesData(DataConfig):
+    """Tables in CSV or Parquet files."""
+
+    dir: str | None = unhashed(None)
+    leads: TableConfig = field(default_factory=TableConfig)
+    events: TableConfig | None = None
+    row_order: RowOrderConfig | None = None
+
+
+@dataclass
+class DemoData(DataConfig):
+    """A simulated sales funnel."""
+
+    source: str = choice("demo", "files", "demo")
+    n_leads: int = number(6_000, at_least=1)
+    seed: int = number(23, at_least=0)  # of the simulated world; the run's own `seed` never touches it
+
+
+# --- window -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class WindowConfig:
+    """When scores would have been made (`as_of`) and how long the outcome may take."""
+
+    name: str = MISSING
+    horizon: str = duration()
+    start: str | None = instant(None)  # observations with start <= as_of < end
+    end: str | None = instant(None)
+
+
+@dataclass
+class DelayWindow(WindowConfig):
+    """One observation a lead, a fixed time after its creation."""
+
+    name: str = "delay"
+    delay: str = duration()
+
+
+@dataclass
+class SnapshotsWindow(WindowConfig):
+    """Regular instants at which every lead at risk and younger than `max_age` is observed."""
+
+    name: str = "snapshots"
+    every: str = duration()
+    max_age: str = duration()
+
+
+@dataclass
+class GivenWindow(WindowConfig):
+    """The lead table carries `as_of`; it may carry the label, and a lead may have several rows."""
+
+    name: str = "given"
+
+
+# --- model ------------------------------------------------------------------------------------------
+
+
+@dataclass
+class ModelConfig:
+    """A model's name; each model's own dataclass adds its parameters."""
+
+    name: str = MISSING
+
+
+@dataclass
+class LogisticModel(ModelConfig):
+    """Logistic regression, L2-regularised, on scaled numbers and one-hot categories."""
+
+    name: str = "logistic"
+    C: float = number(1.0, above=0)  # inverse strength of the penalty
+    max_iter: int = number(1_000, at_least=1)
+
+
+@dataclass
+class LightgbmModel(ModelConfig):
+    """Gradient-boosted trees with native categories."""
+
+    name: str = "lightgbm"
+    n_estimators: int = number(120, at_least=1)
+    learning_rate: float = number(0.03, above=0)
+    num_leaves: int = number(7, at_least=2)
+    min_child_samples: int = number(40, at_least=1)
+    subsample: float = number(0.8, above=0, at_most=1)
+    colsample_bytree: float = number(0.8, above=0, at_most=1)
+    reg_lambda: float = number(5.0, at_least=0)
+    num_threads: int = unhashed(1, at_least=1)
+
+
+@dataclass
+class BaselineModel(ModelConfig):
+    """What every model must beat: the base rate, or one feature as a ranking."""
+
+    name: str = "baseline"
+    rank_by: str | None = None  # null: the base rate for everyone
+    descending: bool = False  # false: the smallest value converts best (days since the last event)
+
+
+# --- validation, tracking, compute --------------------------------------------------------------------
+
+
+@dataclass
+class ValidationConfig:
+    """Where training ends and validation starts; always forward in time."""
+
+    name: str = MISSING
+    embargo: str = duration("0d")  # added to the horizon in the purge; covers late events
+
+
+@dataclass
+class HoldoutValidation(ValidationConfig):
+    """The last period is validation. Its border is `start`, or `length` before the end, or the last `share`."""
+
+    name: str = "holdout"
+    share: float = number(0.25, above=0, below=1)  # of the observations, in time order; used when neither of the others is given
+    length: str | None = duration(None)
+    start: str | None = instant(None)
+
+
+@dataclass
+class RollingValidation(ValidationConfig):
+    """Rolling origin: `folds` validation periods of one `length`, ending at the last observation."""
+
+    name: str = "rolling"
+    folds: int = number(3, at_least=1)
+    length: str = duration()
+    train_length: str | None = duration(None)  # null: expanding; else a sliding training period
+
+
+@dataclass
+class TrackingConfig:
+    """Who is told about a run besides its own folder."""
+
+    name: str = MISSING
+    root: str = "outputs"
+
+
+@dataclass
+class ComputeConfig:
+    """Where a run computes."""
+
+    name: str = MISSING
+
+
+@dataclass
+class Config:
+    """One whole run."""
+
+    data: DataConfig = MISSING
+    window: WindowConfig = MISSING
+    definitions: dict[str, str] = field(default_factory=dict)  # concept -> the definition meant
+    features: dict[str, Any] = field(default_factory=dict)  # feature name -> its parameters
+    model: ModelConfig = MISSING
+    validation: ValidationConfig = MISSING
+    tracking: TrackingConfig = MISSING
+    compute: ComputeConfig = MISSING
+    plugins: list[str] = field(default_factory=list)  # modules that register features and models
+    seed: int = number(0, at_least=0)
+    notes: str = ""
+    validate_only: bool = False  # show the run, its folds and counts, and stop
+    report: bool = True
+    # Which sets were chosen, for people to read; Hydra does not see it and nothing depends on it.
+    feature_sets: list[str] = field(default_factory=list, metadata={"omegaconf_ignore": True})
+
+
+# Group -> choice of `schema/GROUP` -> its dataclass.
+SCHEMAS: dict[str, dict[str, type]] = {
+    "data": {"files": FilesData, "demo": DemoData},
+    "window": {"delay": DelayWindow, "snapshots": SnapshotsWindow, "given": GivenWindow},
+    "model": {"logistic": LogisticModel, "lightgbm": LightgbmModel, "baseline": BaselineModel},
+    "validation": {"holdout": HoldoutValidation, "rolling": RollingValidation},
+    "tracking": {"csv": TrackingConfig, "none": TrackingConfig},
+    "compute": {"local": ComputeConfig},
+}

@@ -1,0 +1,61 @@
+"""Feature sets: what one choice adds, and where two of them disagree."""
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from leadscore.config.plus import BASE, GROUP, added_sets
+
+if TYPE_CHECKING:
+    from hydra.core.config_loader import ConfigLoader
+
+__all__ = ["chosen_sets", "disagreeing_sets"]
+
+
+def chosen_sets(hydra: DictConfig) -> list[str]:
+    """Return the names of the feature sets that a job chose.
+
+    Parameters
+    ----------
+    hydra : DictConfig
+        Hydra's own node: it records a choice by name, but forgets a list (`features=[base,money]`), which
+        then stands among the overrides.
+    """
+    choice: Any = hydra.runtime.choices.get(GROUP)
+    for override in OverridesParser.create().parse_overrides(list(hydra.overrides.task)):
+        if override.get_key_element() == GROUP and isinstance(override.value(), list):
+            choice = override.value()
+    if isinstance(choice, list):
+        return [str(name) for name in choice]
+    added = added_sets(str(choice))
+    return [str(choice)] if added is None else [BASE, *added]
+
+
+def disagreeing_sets(tree: DictConfig, loader: "ConfigLoader") -> list[str]:
+    """Return a sentence for each feature to which two chosen sets give different parameters.
+
+    Merging would let the later set win in silence, and `[a,b]` would differ from `[b,a]`.
+    """
+    chosen = chosen_sets(tree.hydra)
+    if len(chosen) < 2:
+        return []
+    given: dict[str, tuple[str, Any]] = {}
+    problems = []
+    for name in chosen:
+        for feature, parameters in _set(name, loader).items():
+            first, earlier = given.setdefault(feature, (name, parameters))
+            if earlier != parameters:
+                problems.append(
+                    f"feature '{feature}' stands in the sets '{first}' ({earlier}) and '{name}' ({parameters}) "
+                    f"with different parameters: give the variant a feature name of its own, or choose one set"
+                )
+    return problems
+
+
+def _set(name: str, loader: "ConfigLoader") -> dict[str, Any]:
+    loaded = loader.load_configuration(f"{GROUP}/{name}", [], run_mode=RunMode.RUN, from_shell=False)
+    features = OmegaConf.to_container(loaded.get(GROUP) or OmegaConf.create(), resolve=False)
+    assert isinstance(features, dict)
+    return features
