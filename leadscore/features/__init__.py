@@ -1,0 +1,30 @@
+"""Features: pure functions with a declaration, and the engine that calls them at each `as_of`.
+
+The themes below are this package's index; importing them registers what they hold.
+"""
+
+from leadscore.features import acquisition, activity, business, engagement, firmographic, money, recency
+from leadscore.features.aggregates import register_aggregate
+from leadscore.features.build import FeatureTable, build
+from leadscore.features.plan import Plan, make_plan
+from leadscore.features.registry import DEFINITIONS, FEATURES, Feature, definition, feature
+
+__all__ = [
+    "DEFINITIONS",
+    "FEATURES",
+    "Feature",
+    "FeatureTable",
+    "Plan",
+    "acquisition",
+    "activity",
+    "build",
+    "business",
+    "definition",
+    "engagement",
+    "feature",
+    "firmographic",
+    "make_plan",
+    "money",
+    "recency",
+    "register_aggregate",
+]

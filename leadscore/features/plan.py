@@ -1,0 +1,176 @@
+"""From a config's feature mapping to what will be computed, in which order; every wrong name is found here.
+
+No data is needed, so a run with a misspelt feature stops before any file is opened.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from leadscore.errors import FeatureError, did_you_mean, raise_all
+from leadscore.features.aggregates import attribute_features, build_aggregates
+from leadscore.features.registry import DEFINITIONS, FEATURES, Feature, find_definition, find_feature
+
+__all__ = ["Plan", "Planned", "make_plan"]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One feature or definition as this run uses it.
+
+    Attributes
+    ----------
+    feature : Feature
+    parameters : mapping of str to value
+        Every parameter, the defaults filled in.
+    inputs : mapping of str to str
+        Keyword argument to the name of the planned feature or definition whose values it is handed.
+    is_column : bool
+        False for what only other features use.
+    """
+
+    feature: Feature
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    is_column: bool = True
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """The parameters that differ from their defaults."""
+        return {key: value for key, value in self.parameters.items() if value != self.feature.parameters[key]}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything to compute, inputs before their users; columns in the order of their names."""
+
+    steps: tuple[Planned, ...]
+
+    @property
+    def columns(self) -> list[Feature]:
+        """The model table's columns, sorted by name: the order in which sets are written never matters."""
+        return sorted((step.feature for step in self.steps if step.is_column), key=lambda each: each.name)
+
+    @property
+    def needs_events(self) -> list[str]:
+        """Names of the features that read events."""
+        return sorted(step.feature.name for step in self.steps if step.feature.source == "events")
+
+
+def make_plan(features: Mapping[str, Any], definitions: Mapping[str, str], attributes: Mapping[str, str]) -> Plan:
+    """Look every name up and check every parameter.
+
+    Parameters
+    ----------
+    features : mapping of str to mapping
+        The config's node: feature name to parameters, or an entry with `aggregate`.
+    definitions : mapping of str to str
+        Concept to the definition meant.
+    attributes : mapping of str to str
+        `data.known_at_creation`.
+
+    Raises
+    ------
+    FeatureError
+        With all unknown names, wrong parameters, cycles and doubled columns.
+    """
+    planner = _Planner(definitions)
+    for name, entry in features.items():
+        with planner.collecting():
+            for each in _features_of(name, entry, attributes):
+                parameters = {} if each.aggregate else entry
+                planner.add(each, parameters, path=())
+    planner.check_attributes(attributes)
+    raise_all(FeatureError, planner.problems)
+    return Plan(tuple(planner.steps.values()))
+
+
+def _features_of(name: str, entry: Mapping[str, Any], attributes: Mapping[str, str]) -> list[Feature]:
+    kind = entry.get("aggregate")
+    if kind is None:
+        return [find_feature(name)]
+    if kind in ("attribute", "attributes"):
+        return attribute_features(name, entry, attributes)
+    return build_aggregates(name, entry)
+
+
+class _Planner:
+    """Adds features depth first; knows what is planned already and what went wrong."""
+
+    def __init__(self, definitions: Mapping[str, str]) -> None:
+        self.definitions = definitions
+        self.steps: dict[str, Planned] = {}
+        self.problems: list[str] = []
+
+    def collecting(self) -> "_Planner":
+        return self
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, FeatureError):
+            self.problems.append(str(error))
+            return True
+        return False
+
+    def add(self, new: Feature, given: Mapping[str, Any], path: tuple[str, ...], *, is_column: bool = True) -> None:
+        if new.name in path:
+            raise FeatureError(f"features need each other in a circle: {' -> '.join([*path, new.name])}")
+        held = self.steps.get(new.name)
+        if held is not None and held.feature is not new and held.feature.aggregate != new.aggregate:
+            raise FeatureError(f"two entries make a column called '{new.name}': rename one of them")
+        inputs = {}
+        for need in new.needs:
+            found = self._find(need, new)
+            self.add(found, {}, (*path, new.name), is_column=False)
+            inputs[need] = found.name
+        if held is None or is_column:
+            parameters = dict(_parameters(new, given)) if held is None or given else held.parameters
+            is_column = is_column or (held is not None and held.is_column)
+            self.steps[new.name] = Planned(new, parameters, inputs, is_column)
+
+    def _find(self, need: str, user: Feature) -> Feature:
+        if need in DEFINITIONS:
+            if need not in self.definitions:
+                known = did_you_mean("", DEFINITIONS[need], "Registered")
+                raise FeatureError(f"feature '{user.name}' needs the concept '{need}', but definitions.{need} is not set. {known}")
+            return find_definition(need, self.definitions[need])
+        if need in FEATURES:
+            return FEATURES[need]
+        known = did_you_mean(need, [*FEATURES, *DEFINITIONS], "Registered")
+        raise FeatureError(f"feature '{user.name}' needs '{need}', which is neither a feature nor a concept. {known}")
+
+    def check_attributes(self, attributes: Mapping[str, str]) -> None:
+        """A lead column reaches a feature only when the data config says that it was known at creation."""
+        for step in self.steps.values():
+            if step.feature.source != "leads":
+                continue
+            undeclared = [column for column in step.feature.columns if column not in attributes]
+            if undeclared:
+                self.problems.append(
+                    f"feature '{step.feature.name}' reads the lead column{'s' if len(undeclared) > 1 else ''} "
+                    f"{', '.join(undeclared)}, not listed in data.known_at_creation ({', '.join(attributes) or 'empty'})"
+                )
+
+
+def _parameters(new: Feature, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key in given:
+        if key not in new.parameters:
+            known = did_you_mean(str(key), new.parameters, "Its parameters")
+            raise FeatureError(f"features.{new.name}: unknown parameter '{key}'. {known}")
+    for key, default in new.parameters.items():
+        yield key, _typed(f"features.{new.name}.{key}", given.get(key, default), default)
+
+
+def _typed(where: str, value: Any, default: Any) -> Any:
+    """Return `value` in the type of the signature's default; `7.0` is 7 for an int, `"7"` is refused."""
+    wanted = type(default)
+    if default is None or type(value) is wanted:
+        return value
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and wanted is float:
+        return float(value)
+    if is_number and wanted is int and float(value).is_integer():
+        return int(value)
+    raise FeatureError(f"{where}: {value!r} is not of the type of its default ({wanted.__name__} {default!r})")

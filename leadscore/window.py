@@ -1,0 +1,180 @@
+"""The window room: who is observed when, and what came of it.
+
+An observation is a pair (lead, `as_of`). Every candidate pair is either an observation with a label or excluded
+for one counted reason; nothing immature is ever labelled 0.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from leadscore.config.schema import DelayWindow, SnapshotsWindow, WindowConfig
+from leadscore.errors import WindowError
+from leadscore.tables import Tables
+from leadscore.times import parse_duration, parse_instant
+
+__all__ = ["Observations", "observe"]
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The observations of a run, and what became of every other candidate.
+
+    Attributes
+    ----------
+    frame : DataFrame (n_observations, 4)
+        `user_id` (str), `as_of` (datetime64[us, UTC]), `label` (int8, 0 or 1) and `lead_row` (int64, the
+        position of the lead's row in the lead table), ordered by (as_of, user_id), RangeIndex.
+    horizon : timedelta
+        The outcome is conversion in `[as_of, as_of + horizon)`.
+    counts : mapping of str to int
+        `candidates`, each reason for exclusion, `observations`; the reasons and the observations add up
+        to the candidates.
+    """
+
+    frame: pd.DataFrame
+    horizon: pd.Timedelta
+    counts: Mapping[str, int]
+
+
+def observe(tables: Tables, window: WindowConfig, statuses: Mapping[str, str], labels: Mapping[str, int]) -> Observations:
+    """Make the window's observation points and label them.
+
+    Parameters
+    ----------
+    tables : Tables
+    window : WindowConfig
+    statuses : mapping of str to str
+        `data.statuses`, the data's own words to `open`, `converted` or `closed`.
+    labels : mapping of str to int
+        `data.labels`, the data's own words to 0 or 1.
+
+    Raises
+    ------
+    WindowError
+        When the tables lack what the window needs, or no observation is left.
+
+    Examples
+    --------
+    Three leads that are observed a week after their creation. The first converts on day 20, the second
+    converted before it could be observed, the third is too young for its outcome.
+
+    >>> from leadscore.config.schema import DelayWindow
+    >>> time = lambda text: pd.to_datetime(pd.Series(text), utc=True).dt.as_unit("us")
+    >>> leads = pd.DataFrame({"user_id": ["a", "b", "c"],
+    ...     "created_at": time(["2024-03-01", "2024-03-02", "2024-04-20"]),
+    ...     "converted_at": time(["2024-03-21", "2024-03-04", None])})
+    >>> tables = Tables(leads, None, pd.Timestamp("2024-05-01", tz="UTC"))
+    >>> seen = observe(tables, DelayWindow(delay="7d", horizon="30d"), {}, {})
+    >>> seen.frame[["user_id", "label"]].values.tolist()
+    [['a', 1]]
+    >>> {reason: n for reason, n in seen.counts.items() if n}
+    {'candidates': 3, 'converted before as_of': 1, 'immature (as_of + horizon after data_end)': 1, 'observations': 1}
+    """
+    horizon = pd.Timedelta(parse_duration(window.horizon))
+    candidates = _candidates(tables, window)
+    lead = tables.leads.iloc[candidates["lead_row"].to_numpy()].reset_index(drop=True)
+    label = _labeller(tables, horizon, window, statuses, labels)(lead, candidates["as_of"])
+    reasons = _reasons(candidates["as_of"], lead, label, horizon, window, tables.data_end)
+    counts = {"candidates": len(candidates)}
+    left = np.ones(len(candidates), dtype=bool)
+    for reason, holds in reasons.items():
+        counts[reason] = int((left & holds).sum())  # the first reason that holds is the one counted
+        left &= ~holds
+    counts["observations"] = int(left.sum())
+    if not left.any():
+        said = ", ".join(f"{n} {reason}" for reason, n in counts.items() if n and reason != "candidates")
+        raise WindowError(
+            f"no observation is left of {len(candidates)} candidates ({said or 'the lead table is empty'}); "
+            f"window={window.name} with horizon {window.horizon} decides, data end at {tables.data_end}"
+        )
+    frame = candidates[left].assign(label=label[left].astype("int8"))
+    frame = frame.sort_values(["as_of", "user_id"], kind="stable", ignore_index=True)
+    return Observations(frame[["user_id", "as_of", "label", "lead_row"]], horizon, counts)
+
+
+def _candidates(tables: Tables, window: WindowConfig) -> pd.DataFrame:
+    """Return every (lead, as_of) the window speaks of: `user_id`, `as_of`, `lead_row`."""
+    leads = tables.leads
+    rows = np.arange(len(leads))
+    if isinstance(window, SnapshotsWindow):
+        return _snapshots(leads, window, tables.data_end)
+    if isinstance(window, DelayWindow):
+        if not leads["user_id"].is_unique:
+            raise WindowError("window=delay observes each lead once, but user_id repeats in the lead table: choose window=given")
+        as_of = leads["created_at"] + pd.Timedelta(parse_duration(window.delay))
+    elif "as_of" in leads:
+        as_of = leads["as_of"]
+    else:
+        raise WindowError("window=given needs the lead table to carry as_of: map it in data.leads.columns, or choose another window")
+    return pd.DataFrame({"user_id": leads["user_id"], "as_of": as_of, "lead_row": rows})
+
+
+def _snapshots(leads: pd.DataFrame, window: SnapshotsWindow, data_end: pd.Timestamp) -> pd.DataFrame:
+    """At each instant of the grid: leads created by then and younger than max_age."""
+    first = pd.Timestamp(parse_instant(window.start)) if window.start else leads["created_at"].min().floor("D")
+    last = min(data_end, pd.Timestamp(parse_instant(window.end))) if window.end else data_end
+    max_age = pd.Timedelta(parse_duration(window.max_age))
+    pieces = []
+    for as_of in pd.date_range(first, last, freq=pd.Timedelta(parse_duration(window.every)), unit="us"):
+        age = as_of - leads["created_at"]
+        rows = np.flatnonzero((age >= pd.Timedelta(0)) & (age < max_age))
+        pieces.append(pd.DataFrame({"user_id": leads["user_id"].iloc[rows], "as_of": as_of, "lead_row": rows}))
+    if not pieces:
+        raise WindowError(f"window.start {first} is after the data's end {last}: no snapshot lies between them")
+    return pd.concat(pieces, ignore_index=True)
+
+
+def _reasons(
+    as_of: pd.Series,
+    lead: pd.DataFrame,
+    label: pd.Series,
+    horizon: pd.Timedelta,
+    window: WindowConfig,
+    data_end: pd.Timestamp,
+) -> dict[str, np.ndarray]:
+    """Return each reason for exclusion with a mask (n_candidates,), in the order in which they count."""
+    never = np.zeros(len(as_of), dtype=bool)
+    start = as_of < pd.Timestamp(parse_instant(window.start)) if window.start else never
+    end = as_of >= pd.Timestamp(parse_instant(window.end)) if window.end else never
+    converted = lead["converted_at"] < as_of if "converted_at" in lead else never
+    closed = lead["closed_at"] < as_of if "closed_at" in lead else never
+    reasons = {
+        "before window.start": start,
+        "at or after window.end": end,
+        "created after as_of": lead["created_at"] > as_of,
+        "converted before as_of": converted,
+        "closed before as_of": closed,
+        "immature (as_of + horizon after data_end)": as_of + horizon > data_end,
+        "undecided (no label yet)": label.isna(),
+    }
+    return {reason: np.asarray(holds, dtype=bool) for reason, holds in reasons.items()}
+
+
+def _labeller(
+    tables: Tables, horizon: pd.Timedelta, window: WindowConfig, statuses: Mapping[str, str], labels: Mapping[str, int]
+) -> Callable[[pd.DataFrame, pd.Series], pd.Series]:
+    """Return how this window's labels come about: `(lead rows, as_of) -> 0.0, 1.0 or NaN`."""
+    columns = set(tables.leads.columns)
+    if window.name == "given" and "label" in columns:
+        return lambda lead, _: lead["label"].map(dict(labels)).astype("float64")
+    if "converted_at" in columns and horizon:
+        return lambda lead, as_of: (
+            (lead["converted_at"] >= as_of) & (lead["converted_at"] < as_of + horizon)
+        ).astype("float64")
+    if window.name == "given" and "status" in columns:
+        # A status without a time is an outcome only once it is decided.
+        decided = {"converted": 1.0, "closed": 0.0, "open": np.nan}
+        meaning = {word: decided[state] for word, state in statuses.items()}
+        return lambda lead, _: lead["status"].map(meaning).astype("float64")
+    if window.name == "given":
+        raise WindowError(
+            "window=given finds no outcome: the lead table has neither a label, nor a status, nor converted_at with a "
+            "window.horizon above 0d; map one in data.leads.columns"
+        )
+    raise WindowError(
+        f"window={window.name} needs converted_at: the outcome is conversion in [as_of, as_of + horizon); map it in "
+        f"data.leads.columns (a status without a time is enough for window=given only)"
+    )
