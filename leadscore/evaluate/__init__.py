@@ -1,0 +1,17 @@
+"""The evaluation room: what a run measures, and what a careful reviewer would ask first."""
+
+from leadscore.evaluate.checks import CHECKS, Check, CheckContext, run_checks
+from leadscore.evaluate.metrics import METRICS, Evaluation, Metric, MetricValue, evaluate, summarise_folds
+
+__all__ = [
+    "CHECKS",
+    "METRICS",
+    "Check",
+    "CheckContext",
+    "Evaluation",
+    "Metric",
+    "MetricValue",
+    "evaluate",
+    "run_checks",
+    "summarise_folds",
+]

@@ -1,0 +1,62 @@
+"""From one score's contributions to what matters in a whole run."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from leadscore.model.base import Explanation
+
+__all__ = ["global_importance"]
+
+CLEAR = 0.5  # rank correlation of value and contribution from which a direction is named
+
+
+def global_importance(explanation: "Explanation", X: pd.DataFrame) -> pd.DataFrame:
+    """Return how much each feature moves the scores, and which way.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of the rows in `X`.
+    X : DataFrame
+        The values explained: same index and columns as the contributions.
+
+    Returns
+    -------
+    DataFrame
+        One row a feature, the strongest first, ties by name, RangeIndex. Columns: `feature` (str),
+        `importance` (float64, mean absolute contribution in log-odds), `direction` (str): `rises` when more
+        of it goes with a higher score (rank correlation of value and contribution of 0.5 and more), `falls`
+        when with a lower one, `-` when neither, or for a category.
+
+    Examples
+    --------
+    >>> from leadscore.model.base import Explanation
+    >>> X = pd.DataFrame({"sessions": [0.0, 1.0, 2.0], "country": ["DE", "FR", "DE"]})
+    >>> moved = pd.DataFrame({"sessions": [-1.0, 0.0, 1.5], "country": [0.1, -0.2, 0.1]})
+    >>> global_importance(Explanation(moved, base=0.0), X).round(3).to_dict("records")[0]
+    {'feature': 'sessions', 'importance': 0.833, 'direction': 'rises'}
+    """
+    contributions = explanation.contributions
+    table = pd.DataFrame(
+        {
+            "feature": pd.Series(list(contributions.columns), dtype="str"),
+            "importance": contributions.abs().mean().to_numpy(),
+            "direction": pd.Series(
+                [_direction(X[name], contributions[name]) for name in contributions], dtype="str"
+            ),
+        }
+    )
+    return table.sort_values(["importance", "feature"], ascending=[False, True], ignore_index=True)
+
+
+def _direction(values: pd.Series, contribution: pd.Series) -> str:
+    present = values.notna()
+    values, contribution = values[present], contribution[present]
+    if not pd.api.types.is_float_dtype(values.dtype) or values.nunique() < 2 or contribution.nunique() < 2:
+        return "-"
+    correlation = values.rank().corr(contribution.rank())
+    if abs(correlation) < CLEAR:
+        return "-"
+    return "rises" if correlation > 0 else "falls"

@@ -1,0 +1,59 @@
+"""A run's `identity.json`: what is known before any work, and what is known once the data are read."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from leadscore.config.schema import Config
+from leadscore.identity.asked import HASH_VERSION, canonical_config, config_hash, digest, parts
+from leadscore.identity.run_id import new_run_id
+from leadscore.identity.source import code_hash
+from leadscore.identity.surroundings import environment, git_state
+
+if TYPE_CHECKING:
+    from leadscore.features import Plan
+    from leadscore.results import Windows
+
+__all__ = ["begin", "with_content"]
+
+
+def begin(config: Config, plan: "Plan", model: type) -> dict[str, Any]:
+    """Return what names a run before its data are read.
+
+    Parameters
+    ----------
+    config : Config
+    plan : Plan
+        Its functions make `code_hash`, with the model's wrapper.
+    model : type
+        The registered class that `model=` names.
+    """
+    changed = {step.feature.name: step.changed for step in plan.steps}
+    canonical = canonical_config(config, changed)
+    return {
+        "run_id": new_run_id(),
+        "status": "running",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "hash_version": HASH_VERSION,
+        "config_hash": config_hash(canonical),
+        "parts": parts(canonical),
+        "code_hash": code_hash([*(step.feature.function for step in plan.steps), model]),
+        "seed": config.seed,
+        "git": git_state(),
+        "environment": environment(),
+    }
+
+
+def with_content(identity: dict[str, Any], windows: "Windows") -> dict[str, Any]:
+    """Return the identity with what only the data can tell: `data_hash`, `validation_hash` and `identity`."""
+    from leadscore.identity.content import data_hash, validation_hash
+
+    as_of = windows.observations.frame["as_of"]
+    valid = sum((fold.valid(as_of) for fold in windows.folds), start=as_of.isna()).astype(bool)
+    content = data_hash(windows.tables)
+    named = {key: identity[key] for key in ("config_hash", "code_hash", "environment", "seed")}
+    return {
+        **identity,
+        "data_hash": content,
+        "validation_hash": validation_hash(windows.observations.frame[valid], windows.observations.horizon),
+        "identity": digest({**named, "data_hash": content}),
+    }

@@ -1,0 +1,156 @@
+"""Gradient-boosted trees by LightGBM, with its native categories and its text format."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from leadscore.config.schema import LightgbmModel
+from leadscore.errors import ModelError
+from leadscore.model.base import Explanation
+from leadscore.model.contract import kinds_of
+from leadscore.model.registry import register_model
+from leadscore.model.state import read_state, require, write_state
+
+__all__ = ["BoostedTrees"]
+
+_TREES, _REST = "trees.txt", "lightgbm.json"
+
+# LightGBM's own defaults, stated because they are what keeps a category of many rare levels in check: a split
+# on levels needs 100 rows in its group, at most 32 levels on one side, and each level's mean is shrunk.
+_CATEGORIES = {"min_data_per_group": 100, "max_cat_threshold": 32, "cat_l2": 10.0, "cat_smooth": 10.0}
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    booster: Any
+    text: str
+    levels: dict[str, list[str]]  # category column -> its training levels; a level's code is its position
+
+
+@register_model("lightgbm", config=LightgbmModel, library="lightgbm")
+class BoostedTrees:
+    """Gradient-boosted trees for a 0/1 outcome.
+
+    Missing numbers are LightGBM's own missing values; missing and unknown categories are on the side of
+    "all others" of every split. Columns are called f0, f1, ... inside, so that any feature name works.
+    The same seed and rows give the same trees, whatever `num_threads` is.
+    """
+
+    name: str
+
+    def __init__(self, config: LightgbmModel, seed: int) -> None:
+        self.config = config
+        self.seed = seed
+        self.warnings: list[str] = []
+        self._fitted: _Fitted | None = None
+
+    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
+        """Grow the trees; what LightGBM refuses is a ModelError."""
+        import lightgbm
+
+        levels = {
+            name: sorted(X[name].dropna().unique())
+            for name, kind in kinds_of(X).items()
+            if kind == "category"
+        }
+        parameters = self._parameters()
+        categorical = [position for position, name in enumerate(X.columns) if name in levels]
+        try:
+            table = lightgbm.Dataset(
+                _matrix(X, levels),
+                label=y.to_numpy(),
+                feature_name=[f"f{position}" for position in range(len(X.columns))],
+                categorical_feature=categorical,
+                params=parameters,
+            )
+            trained = lightgbm.train(parameters, table, num_boost_round=self.config.n_estimators)
+        except lightgbm.basic.LightGBMError as error:
+            msg = f"lightgbm cannot be fitted on {len(X)} rows and {len(X.columns)} columns: {error}"
+            raise ModelError(msg) from error
+        # Threads change no tree: without their line, the same model has the same text.
+        text = re.sub(r"^\[num_threads: .*\]\n", "", trained.model_to_string(), flags=re.MULTILINE)
+        # What predicts now is what is read back later.
+        self._fitted = _Fitted(lightgbm.Booster(model_str=text), text, levels)
+        self.warnings = [] if _splits(trained) else [_no_split(self.config, len(X))]
+        return self
+
+    def _parameters(self) -> dict[str, Any]:
+        config = self.config
+        return {
+            "objective": "binary",
+            "learning_rate": config.learning_rate,
+            "num_leaves": config.num_leaves,
+            "min_data_in_leaf": config.min_child_samples,
+            "bagging_fraction": config.subsample,
+            "bagging_freq": 1,  # LightGBM's 0 would ignore the fraction in silence
+            "feature_fraction": config.colsample_bytree,
+            "lambda_l2": config.reg_lambda,
+            **_CATEGORIES,
+            "seed": self.seed,
+            "num_threads": config.num_threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+    def predict_proba(self, X: pd.DataFrame) -> pd.Series:
+        """Return P(convert)."""
+        fitted = require(self._fitted, self.name)
+        p = fitted.booster.predict(_matrix(X, fitted.levels), num_threads=self.config.num_threads)
+        return pd.Series(p, index=X.index, dtype="float64")
+
+    def explain(self, X: pd.DataFrame) -> Explanation:
+        """Return LightGBM's exact SHAP values; `base` is the log-odds expected over the training rows."""
+        fitted = require(self._fitted, self.name)
+        threads = self.config.num_threads
+        shares = fitted.booster.predict(_matrix(X, fitted.levels), pred_contrib=True, num_threads=threads)
+        contributions = pd.DataFrame(shares[:, :-1], index=X.index, columns=X.columns)
+        return Explanation(contributions, float(shares[0, -1]))  # the base is the same in every row
+
+    def save(self, folder: Path) -> None:
+        """Write `trees.txt` (LightGBM's format) and `lightgbm.json`."""
+        fitted = require(self._fitted, self.name)
+        (folder / _TREES).write_text(fitted.text, encoding="ascii")
+        write_state(folder / _REST, self.config, self.seed, {"levels": fitted.levels})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        import lightgbm
+
+        saved = read_state(folder / _REST)
+        model = cls(LightgbmModel(**saved["config"]), saved["seed"])
+        text = (folder / _TREES).read_text(encoding="ascii")
+        try:
+            booster = lightgbm.Booster(model_str=text)
+        except lightgbm.basic.LightGBMError as error:
+            raise ModelError(f"lightgbm cannot read {folder / _TREES}: {error}") from error
+        model._fitted = _Fitted(booster, text, saved["levels"])
+        return model
+
+
+def _matrix(X: pd.DataFrame, levels: dict[str, list[str]]) -> np.ndarray:
+    """Return X as float64, (n, features): categories as codes, missing and unknown as NaN."""
+    columns = []
+    for name in X.columns:
+        if name in levels:
+            codes = pd.Index(levels[name], dtype="str").get_indexer(pd.Index(X[name]))
+            columns.append(np.where(codes < 0, np.nan, codes))
+        else:
+            columns.append(X[name].to_numpy())
+    return np.column_stack(columns)
+
+
+def _splits(booster: Any) -> bool:
+    return bool(booster.feature_importance("split").any())
+
+
+def _no_split(config: LightgbmModel, rows: int) -> str:
+    return (
+        f"no tree of lightgbm found a split in {rows} training rows, so every lead gets the base rate: "
+        f"model.min_child_samples is {config.min_child_samples}"
+    )

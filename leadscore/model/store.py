@@ -1,0 +1,187 @@
+"""Saved models: plain files under a manifest, checked to the last byte before one of them is parsed.
+
+A model lies in a folder as its own files (JSON, LightGBM's text; never a pickle) and `manifest.json`, which
+holds the sha256 of each and a sha256 of itself. That finds damage and edits of single files. It is no
+signature: who may write the whole folder may also write a matching manifest, and the worst that a forged
+model can do is to score wrongly, since reading one runs no code of its own.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import uuid
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import leadscore
+from leadscore.errors import ModelError
+from leadscore.model.base import Model
+from leadscore.model.checked import CheckedModel
+from leadscore.model.registry import Registration, registration_of
+
+__all__ = ["FORMAT_VERSION", "MANIFEST", "load_model", "read_manifest", "save_model"]
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+def save_model(model: Model, folder: Path, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a fitted model into `folder`, all of it or nothing.
+
+    Parameters
+    ----------
+    model : Model
+        Fitted, made by `make_model`.
+    folder : Path
+        Must not exist yet, or be empty; its parent must exist.
+    extra : mapping
+        What else the manifest should say under `extra`; JSON values.
+
+    Returns
+    -------
+    dict
+        The manifest: `format_version`, `model`, `columns` (pairs of name and kind, in training order),
+        `files` (name to sha256), `versions`, `extra`, and `sha256` of all that.
+
+    Raises
+    ------
+    ModelError
+        When the model is unfitted, the folder is taken, a file is not a plain one, or the disk refuses.
+    """
+    if not isinstance(model, CheckedModel):
+        raise ModelError(f"Only a model made by make_model can be saved, not a bare {type(model).__name__}.")
+    columns = [list(pair) for pair in model.columns.items()]
+    registration = registration_of(model.name)
+    partial = folder.parent / f".{folder.name}.{uuid.uuid4().hex}.partial"
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise ModelError(f"{folder} is not empty, and a saved model is never overwritten.")
+        partial.mkdir()
+        model.save(partial)
+        content = {
+            "format_version": FORMAT_VERSION,
+            "model": model.name,
+            "columns": columns,
+            "files": _fingerprints(partial),
+            "versions": _versions(registration),
+            "extra": dict(extra),
+        }
+        manifest = {**content, "sha256": _sha256(_canonical(content))}
+        (partial / MANIFEST).write_bytes(_canonical(manifest))
+        _sync(partial)
+        os.replace(partial, folder)
+    except OSError as error:
+        raise ModelError(f"The model {model.name} could not be written to {folder}: {error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return manifest
+
+
+def load_model(folder: Path) -> Model:
+    """Return the fitted model in `folder`; its probabilities are those of the saved one bit for bit.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `save_model`. Which class reads it is looked up among the registered models.
+
+    Raises
+    ------
+    ModelError
+        When any file is missing, added, damaged or edited, the format is another version's, or the model is
+        not registered.
+    """
+    manifest = read_manifest(folder)
+    registration = registration_of(manifest["model"])
+    try:
+        return CheckedModel(registration.cls.load(folder), dict(manifest["columns"]))
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        msg = (
+            f"{folder} is intact, but this leadscore ({leadscore.__version__}) cannot read it "
+            f"({type(error).__name__}: {error}); it was saved by {manifest['versions']}."
+        )
+        raise ModelError(msg) from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest after checking every file against it; raises as `load_model` does."""
+    try:
+        manifest = _parse((folder / MANIFEST).read_bytes(), folder)
+        found = _fingerprints(folder, without=MANIFEST)
+    except OSError as error:
+        raise ModelError(f"{folder} is not a saved model that can be read: {error}") from error
+    stated = manifest["files"]
+    problems = [f"{name} is missing" for name in stated if name not in found]
+    problems += [f"{name} is not in the manifest" for name in found if name not in stated]
+    problems += [
+        f"{name} is damaged or was edited" for name in found if stated.get(name, found[name]) != found[name]
+    ]
+    if problems:
+        raise ModelError(f"{folder} cannot be trusted (sha256 against {MANIFEST}): {'; '.join(problems)}.")
+    return manifest
+
+
+def _parse(text: bytes, folder: Path) -> dict[str, Any]:
+    damaged = ModelError(f"{folder / MANIFEST} is damaged or was edited: it is not as save_model wrote it.")
+    try:
+        manifest = json.loads(text)
+        stated = manifest.pop("sha256")
+        content = _canonical(manifest)
+        whole = _canonical({**manifest, "sha256": stated})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise damaged from None
+    if (
+        _sha256(content) != stated or whole != text
+    ):  # `whole`: also blanks and the order of keys are as written
+        raise damaged
+    if manifest["format_version"] != FORMAT_VERSION:
+        msg = (
+            f"{folder} has the format version {manifest['format_version']}, and this leadscore "
+            f"({leadscore.__version__}) reads {FORMAT_VERSION}; it was saved by {manifest['versions']}."
+        )
+        raise ModelError(msg)
+    return {**manifest, "sha256": stated}
+
+
+def _canonical(content: Mapping[str, Any]) -> bytes:
+    text = json.dumps(content, allow_nan=False, indent=1, sort_keys=True)
+    return (text + "\n").encode("ascii")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _fingerprints(folder: Path, without: str = "") -> dict[str, str]:
+    """Return the sha256 of each file; a folder or a link among them is refused, not followed."""
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_symlink() or not path.is_file():
+            raise ModelError(f"{path} is not a plain file; a saved model has nothing else.")
+        if path.name != without:
+            with path.open("rb") as file:
+                found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _versions(registration: Registration) -> dict[str, str]:
+    packages = ["numpy", "pandas", *([registration.library] if registration.library else [])]
+    return {
+        "leadscore": leadscore.__version__,
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in packages},
+    }
+
+
+def _sync(folder: Path) -> None:
+    """Wait until the disk has every file, so that a power cut cannot leave a name without its content."""
+    for path in [*folder.iterdir(), folder]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,303 @@
+"""The walk through the rooms: config, load, check raw, window, features, check table, split, fit, evaluate, explain.
+
+This module alone knows the way. A room receives values and returns values; recording what came out is the last
+room, entered by `run`.
+"""
+
+import importlib
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leadscore.config.schema import Config
+from leadscore.errors import ConfigError
+from leadscore.results import Baseline, Dataset, FoldResult, TrainedRun, Windows
+
+if TYPE_CHECKING:
+    from leadscore.evaluate import Check, Evaluation
+    from leadscore.features import Plan
+
+__all__ = ["add_features", "build_dataset", "compose", "plan_run", "run", "train_model", "walk_to_folds"]
+
+log = logging.getLogger(__name__)
+Step = Callable[[str], None]  # told what is being done
+Tell = Callable[[TrainedRun, Path, dict[str, Any], str | None], None]  # run, folder, identity, where it was logged
+
+RECENCY = "days_since_last_event"
+
+
+def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = None) -> Config:
+    """Compose and check one run's config, as the command line would, from any directory.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As on the command line: `["model=lightgbm", "features=+sessions"]`.
+    config_dir : path, optional
+        A folder with your own configs, laid out like `conf/`.
+
+    Returns
+    -------
+    Config
+        Resolved and typed, every name in it known; change it by composing again.
+
+    Raises
+    ------
+    LeadscoreError
+        With every problem found, before any data is read.
+
+    Examples
+    --------
+    >>> config = compose(["model=lightgbm", "features=+sessions"])
+    >>> config.model.name, config.window.horizon, config.feature_sets
+    ('lightgbm', '30d', ['base', 'sessions'])
+    """
+    from leadscore.config.checks import check_job
+    from leadscore.config.compose import config_loader
+
+    with config_loader(config_dir) as loader:
+        config = check_job(list(overrides), loader)
+    plan_run(config)
+    return config
+
+
+def load_plugins(modules: Sequence[str]) -> None:
+    """Import a team's own modules, which register features and models; only a caller's config names them."""
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise ConfigError(f"plugins: module '{name}' cannot be imported: {error}") from None
+
+
+def plan_run(config: Config) -> "Plan":
+    """Look up every name in the config, with the user's plugins loaded; no data is read."""
+    from leadscore.features import make_plan
+    from leadscore.model.registry import registration_of
+
+    load_plugins(config.plugins)
+    registration_of(config.model.name)
+    return make_plan(config.features, config.definitions, config.data.known_at_creation)
+
+
+def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
+    """Load, check and observe, and lay the folds: all that needs no feature."""
+    from leadscore.data import load_tables
+    from leadscore.schemas import check_raw
+    from leadscore.split import make_folds
+    from leadscore.window import observe
+
+    plan = plan_run(config)
+    step("loading tables")
+    tables = load_tables(config.data)
+    step("checking tables")
+    check_raw(tables, config.data)
+    step("observing leads")
+    observations = observe(tables, config.window, config.data.statuses, config.data.labels)
+    folds = make_folds(observations.frame, observations.horizon, config.validation)
+    return Windows(config, plan, tables, observations, folds)
+
+
+def build_dataset(config: Config, step: Step = log.info) -> Dataset:
+    """Build everything a model is trained on.
+
+    Parameters
+    ----------
+    config : Config
+        From `compose`.
+    step : callable, optional
+        Told what is being done, in a few words; default: the log.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    LeadscoreError
+        When the data, the window, a feature or the model table is not as declared.
+
+    Examples
+    --------
+    >>> dataset = build_dataset(compose(["data.n_leads=500"]))
+    >>> dataset.X.shape[0] == len(dataset.y) == dataset.observations.counts["observations"]
+    True
+    """
+    return add_features(walk_to_folds(config, step), step)
+
+
+def add_features(windows: Windows, step: Step = log.info) -> Dataset:
+    """Compute and check the model table of a run whose folds are laid."""
+    from leadscore.features import build
+    from leadscore.schemas import check_table
+
+    step("building features")
+    table = build(windows.tables, windows.observations.frame, windows.plan)
+    step("checking the model table")
+    labels = windows.observations.frame["label"].set_axis(table.X.index)
+    check_table(table.X, labels, {each.name: each for each in windows.plan.columns})
+    return Dataset(windows.config, windows.plan, windows.tables, windows.observations, windows.folds, table)
+
+
+def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> TrainedRun:
+    """Fit and measure the config's model on each fold of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    config : Config
+        Its `model` and `seed` are used; the rest is the dataset's.
+
+    Returns
+    -------
+    TrainedRun
+
+    Examples
+    --------
+    >>> config = compose(["data.n_leads=500"])
+    >>> run = train_model(build_dataset(config), config)
+    >>> run.predictions.columns.tolist()
+    ['user_id', 'as_of', 'fold', 'seed', 'label', 'probability']
+    """
+    from leadscore.explain import global_importance
+
+    results = []
+    for number in range(len(dataset.folds)):
+        step(f"fitting and evaluating fold {number + 1} of {len(dataset.folds)}")
+        results.append(_fit_fold(dataset, config, number))
+    last = results[-1]
+    valid = dataset.X.loc[last.probability.index]
+    importance = global_importance(last.model.explain(valid), valid)
+    warnings = [warning for result in results for warning in getattr(result.model, "warnings", [])]
+    return TrainedRun(dataset, results, importance, _check(dataset, last), warnings)
+
+
+def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
+    from leadscore.evaluate import evaluate
+    from leadscore.model import make_model
+
+    fold, as_of = dataset.folds[number], dataset.observations.frame["as_of"]
+    train, valid = fold.train(as_of).to_numpy(), fold.valid(as_of).to_numpy()
+    X, y = dataset.X, dataset.y
+    model = make_model(config.model, config.seed).fit(X[train], y[train])
+    probability = model.predict_proba(X[valid])
+    return FoldResult(
+        number=number,
+        fold=fold,
+        model=model,
+        n_train=int(train.sum()),
+        n_purged=int(fold.purged(as_of).sum()),
+        probability=probability,
+        label=y[valid],
+        evaluation=evaluate(y[valid], probability),
+        baselines=_baselines(X[train], y[train], X[valid], y[valid]),
+        best_reachable=_best_reachable(dataset, valid),
+    )
+
+
+def _baselines(X_train: Any, y_train: Any, X_valid: Any, y_valid: Any) -> dict[str, Baseline]:
+    """Measure what any model must beat: the base rate, and calling the most recently active lead first."""
+    from leadscore.config.schema import BaselineModel
+    from leadscore.evaluate import evaluate
+    from leadscore.model import make_model
+
+    rules = {"base_rate": BaselineModel()}
+    if RECENCY in X_train:
+        rules["recency"] = BaselineModel(rank_by=RECENCY)
+    baselines = {}
+    for name, rule in rules.items():
+        probability = make_model(rule, 0).fit(X_train, y_train).predict_proba(X_valid)
+        baselines[name] = Baseline(probability, evaluate(y_valid, probability))
+    return baselines
+
+
+def _best_reachable(dataset: Dataset, valid: Any) -> "Evaluation | None":
+    """Score the simulator's own probabilities; real data do not know them."""
+    import pandas as pd
+
+    from leadscore.evaluate import evaluate
+
+    if dataset.tables.truth is None:
+        return None
+    rows = dataset.observations.frame[valid]
+    truth = dataset.tables.truth(rows["user_id"], rows["as_of"], dataset.observations.horizon)
+    return evaluate(rows["label"], pd.Series(truth, index=rows.index))
+
+
+def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
+    from leadscore.evaluate import CheckContext, run_checks
+
+    as_of = dataset.observations.frame["as_of"]
+    train = last.fold.train(as_of).to_numpy()
+    used = sum((fold.train(as_of) | fold.valid(as_of) for fold in dataset.folds), start=as_of.isna())
+    X_train, X_valid = dataset.X[train], dataset.X.loc[last.probability.index]
+    hardest = last.baselines.get("recency", last.baselines["base_rate"])
+    return run_checks(
+        CheckContext(
+            X_train=X_train,
+            y_train=dataset.y[train],
+            p_train=last.model.predict_proba(X_train),
+            X_valid=X_valid,
+            y_valid=last.label,
+            p_valid=last.probability,
+            p_baseline=hardest.probability,
+            observations=dataset.observations.counts["candidates"],
+            used=int(used.astype(bool).sum()),
+        )
+    )
+
+
+def run(config: Config, folder: Path, *, step: Step = log.info, tell: Tell | None = None) -> TrainedRun:
+    """Do one whole run and record it: the shelf in `folder`, then a line wherever `tracking` says.
+
+    Parameters
+    ----------
+    config : Config
+        From `compose`.
+    folder : Path
+        Of this run alone; made when absent, refused when another run has claimed it.
+    step : callable, optional
+        Told what is being done.
+    tell : callable, optional
+        Told the numbers as soon as they are written, before the report is drawn.
+
+    Raises
+    ------
+    LeadscoreError
+        After recording the run as failed, with the reason.
+    """
+    from leadscore.identity.run import begin, with_content
+    from leadscore.model.registry import registration_of
+    from leadscore.record import Shelf, make_tracker
+    from leadscore.record.write import failed_row, row_of, write_features, write_run, write_windows
+
+    plan = plan_run(config)
+    identity = begin(config, plan, registration_of(config.model.name).cls)
+    tracker = make_tracker(config.tracking)
+    shelf = Shelf(folder, identity)
+    try:
+        windows = walk_to_folds(config, step)
+        identity = with_content(identity, windows)
+        shelf.json("identity.json", identity)
+        write_windows(shelf, windows)
+        dataset = add_features(windows, step)
+        write_features(shelf, dataset)
+        trained = train_model(dataset, config, step)
+        step("recording")
+        identity = {**identity, "status": "done"}
+        write_run(shelf, trained)
+        shelf.json("identity.json", identity)
+        where = tracker.record(row_of(config, identity, trained), folder)
+    except BaseException as error:
+        shelf.json("identity.json", {**identity, "status": "failed", "error": str(error) or type(error).__name__})
+        tracker.record(failed_row(config, identity, error), folder)
+        raise
+    if tell is not None:
+        tell(trained, folder, identity, where)
+    if config.report:
+        from leadscore.report import write_report
+
+        step("drawing the report")
+        write_report(shelf, identity, trained)
+    return trained

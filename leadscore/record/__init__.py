@@ -1,0 +1,8 @@
+"""The record room: a run's folder, its row in the log, and finding it again."""
+
+from leadscore.record.find import Run, open_run
+from leadscore.record.log import COLUMNS, append_row, read_rows
+from leadscore.record.shelf import Shelf
+from leadscore.record.trackers import TRACKERS, Tracker, make_tracker
+
+__all__ = ["COLUMNS", "TRACKERS", "Run", "Shelf", "Tracker", "append_row", "make_tracker", "open_run", "read_rows"]

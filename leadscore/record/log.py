@@ -1,0 +1,120 @@
+"""`experiments.csv`: one row a run, an index over the run folders.
+
+Many processes append to it: each takes the lock, writes header and row in one call, and lets go. Text that a
+spreadsheet would run as a formula gets a leading apostrophe, which `read_rows` takes away again.
+"""
+
+import csv
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from leadscore.errors import RecordError
+
+__all__ = ["COLUMNS", "LOG", "append_row", "read_rows"]
+
+LOG = "experiments.csv"
+COLUMNS = (
+    "timestamp",
+    "config_hash",
+    "auc",
+    "precision_at_0_8_recall",
+    "notes",
+    "run_id",
+    "identity",
+    "status",
+    "model",
+    "features",
+    "validation_hash",
+    "metrics_json",
+)
+LOCK_SECONDS = 60
+# What spreadsheets take for the start of a formula, and the apostrophe itself so that it can be undone.
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'")
+
+
+def append_row(log: Path, row: Mapping[str, Any]) -> None:
+    """Append one row.
+
+    Parameters
+    ----------
+    log : Path
+        The CSV; made, with its header, when absent.
+    row : mapping
+        A value for each of `COLUMNS`; None is an empty cell. Numbers are written as they are.
+
+    Raises
+    ------
+    RecordError
+        When the file has another header, or cannot be locked or written. Earlier rows stay as they were.
+    """
+    line = _line([_cell(row.get(name)) for name in COLUMNS])
+    header = _line(list(COLUMNS))
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{log}.lock", timeout=LOCK_SECONDS), log.open("a+b") as file:
+            _set_torn_tail_aside(log, file)
+            file.seek(0)
+            first = file.readline()
+            if first and first != header:
+                raise RecordError(
+                    f"{log} has another header than this version writes ({first.decode(errors='replace').strip()[:80]}...): "
+                    f"move it away, or set tracking.root"
+                )
+            _append(file, line if first else header + line)
+    except Timeout:
+        raise RecordError(f"{log} stayed locked by another run for {LOCK_SECONDS} s") from None
+    except OSError as error:
+        raise RecordError(f"{log} cannot be written: {error.strerror}; tracking.root decides") from None
+
+
+def _append(file: Any, content: bytes) -> None:
+    """Write in one call and take back a short write: a full disk must not leave half a row."""
+    end = file.seek(0, os.SEEK_END)
+    try:
+        written = os.write(file.fileno(), content)
+    except OSError:
+        file.truncate(end)
+        raise
+    if written != len(content):
+        file.truncate(end)
+        raise RecordError(f"{file.name}: only {written} of {len(content)} bytes could be written; the disk is full")
+    os.fsync(file.fileno())
+
+
+def _set_torn_tail_aside(log: Path, file: Any) -> None:
+    """Move what a killed writer left after the last newline to `experiments.csv.torn`."""
+    file.seek(0)
+    content = file.read()
+    whole = content.rfind(b"\n") + 1
+    if whole != len(content):
+        with Path(f"{log}.torn").open("ab") as aside:
+            aside.write(content[whole:] + b"\n")
+        file.truncate(whole)
+
+
+def read_rows(log: Path) -> list[dict[str, str]]:
+    """Return the log's rows, oldest first, text as it was given; an absent log has none."""
+    if not log.is_file():
+        return []
+    with log.open(encoding="utf-8", newline="") as file:
+        return [{name: (value or "").removeprefix("'") for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int | float):
+        return repr(value)
+    text = str(value)
+    return f"'{text}" if text.startswith(_RISKY) else text
+
+
+def _line(cells: list[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode()

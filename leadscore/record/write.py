@@ -1,0 +1,162 @@
+"""What a run leaves on its shelf, and its row in the log, from the values the walk produced."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from leadscore.config.schema import Config
+from leadscore.record.shelf import CHECKS, CONFIG, FEATURES, METRICS, MODEL, PREDICTIONS, SCHEMA, WINDOWS, Shelf
+from leadscore.results import Dataset, FoldResult, TrainedRun, Windows
+from leadscore.split import Fold, draw_folds
+from leadscore.times import format_duration
+
+if TYPE_CHECKING:
+    from leadscore.features import Feature
+
+__all__ = ["config_yaml", "failed_row", "row_of", "write_features", "write_run", "write_windows"]
+
+ROW_SCHEMA = {
+    "version": 1,
+    "rows": PREDICTIONS,
+    "columns": {
+        "user_id": "text; the lead",
+        "as_of": "timestamp[us, UTC]; the instant the score would have been made",
+        "fold": "int; validation fold, 0 is the earliest",
+        "seed": "int; the run's seed",
+        "label": "int8; 1 converted in [as_of, as_of + horizon), else 0",
+        "probability": "float64; P(convert within the horizon)",
+    },
+}
+
+
+def write_windows(shelf: Shelf, windows: Windows) -> None:
+    """Write `config.yaml`, `schema.json` and `windows.json`: all that is known once the folds are laid."""
+    shelf.text(CONFIG, config_yaml(windows.config))
+    shelf.json(SCHEMA, ROW_SCHEMA)
+    as_of, label = windows.observations.frame["as_of"], windows.observations.frame["label"]
+    shelf.json(
+        WINDOWS,
+        {
+            "data_end": windows.tables.data_end.isoformat(),
+            "horizon": format_duration(windows.observations.horizon.to_pytimedelta()),
+            "rows": {"load": dict(windows.tables.counts), "window": dict(windows.observations.counts)},
+            "notes": list(windows.tables.notes),
+            "folds": [_fold(fold, as_of, label) for fold in windows.folds],
+            "picture": draw_folds(windows.folds).splitlines(),
+        },
+    )
+
+
+def write_features(shelf: Shelf, dataset: Dataset) -> None:
+    """Write `features.md`, the dictionary of the columns used."""
+    lines = [
+        "# Features",
+        "",
+        "Every column of the model table, in its order. A window is half-open: it ends just before the score is made.",
+        "",
+        "| column | meaning | reads | window | unit | without such rows | missing means |",
+        "|---|---|---|---|---|---|---|",
+        *(_dictionary_row(each) for each in dataset.plan.columns),
+    ]
+    shelf.text(FEATURES, "\n".join(lines) + "\n")
+
+
+def write_run(shelf: Shelf, run: TrainedRun) -> None:
+    """Write the predictions, metrics, checks and the model."""
+    from leadscore.model import save_model
+
+    shelf.parquet(PREDICTIONS, run.predictions)
+    shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks]})
+    save_model(run.model, shelf.folder / MODEL, {"fold": run.folds[-1].number, "seed": run.dataset.config.seed})
+    shelf.json(METRICS, metrics_of(run))
+
+
+def metrics_of(run: TrainedRun) -> dict[str, Any]:
+    """Return `metrics.json`: means over the folds, each fold beside it, what they are to be compared with, and why."""
+    last = run.folds[-1]
+    return {
+        **run.metrics,
+        "baselines": {name: [_of(fold.baselines[name].evaluation) for fold in run.folds] for name in last.baselines},
+        "best_reachable": None if last.best_reachable is None else [_of(fold.best_reachable) for fold in run.folds],
+        "rows": _rows(run),
+        "importance": run.importance.to_dict("records"),
+        "feature_seconds": {name: round(seconds, 4) for name, seconds in run.dataset.table.seconds.items()},
+        "warnings": [*run.warnings, *run.dataset.table.notes],
+    }
+
+
+def row_of(config: Config, identity: Mapping[str, Any], run: TrainedRun) -> dict[str, Any]:
+    """Return the log's row of a finished run."""
+    summary = run.metrics
+    metrics = summary["metrics"]
+    counted = {"n": sum(fold.evaluation.n for fold in run.folds), "positives": sum(fold.evaluation.positives for fold in run.folds)}
+    rest = {name: value for name, value in metrics.items() if name not in ("auc", "precision_at_0_8_recall")}
+    return {
+        **_row(config, identity),
+        "auc": metrics["auc"],
+        "precision_at_0_8_recall": metrics["precision_at_0_8_recall"],
+        "metrics_json": json.dumps({**counted, **rest, "reasons": summary["reasons"]}, allow_nan=False),
+    }
+
+
+def failed_row(config: Config, identity: Mapping[str, Any], error: BaseException) -> dict[str, Any]:
+    """Return the log's row of a run that did not finish."""
+    reason = str(error) or type(error).__name__
+    return {**_row(config, identity), "status": "failed", "metrics_json": json.dumps({"error": reason[:500]})}
+
+
+def _row(config: Config, identity: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
+        "config_hash": identity["config_hash"],
+        "notes": config.notes,
+        "run_id": identity["run_id"],
+        "identity": identity.get("identity"),
+        "status": identity["status"],
+        "model": config.model.name,
+        "features": "+".join(config.feature_sets) or f"{len(config.features)} features",
+        "validation_hash": identity.get("validation_hash"),
+    }
+
+
+def _of(evaluation: Any) -> dict[str, Any]:
+    return evaluation.to_json()["metrics"]
+
+
+def _rows(run: TrainedRun) -> list[dict[str, int]]:
+    return [_counts(fold) for fold in run.folds]
+
+
+def _counts(result: FoldResult) -> dict[str, int]:
+    return {"fold": result.number, "train": result.n_train, "purged": result.n_purged, "valid": result.evaluation.n}
+
+
+def _fold(fold: Fold, as_of: Any, label: Any) -> dict[str, Any]:
+    train, valid = fold.train(as_of), fold.valid(as_of)
+    return {
+        "train_start": fold.train_start.isoformat(),
+        "last_training_as_of": fold.train_last.isoformat(),
+        "valid_start": fold.valid_start.isoformat(),
+        "valid_end": fold.valid_end.isoformat(),
+        "embargo": format_duration(fold.embargo),
+        "rows": {"train": int(train.sum()), "purged": int(fold.purged(as_of).sum()), "valid": int(valid.sum())},
+        "positives": {"train": int(label[train].sum()), "valid": int(label[valid].sum())},
+    }
+
+
+def _dictionary_row(each: "Feature") -> str:
+    types = ", ".join(each.event_types) or "all events" if each.source == "events" else "the lead's row"
+    without = "" if each.no_events is None else f"{each.no_events:g}" if isinstance(each.no_events, int | float) else each.no_events
+    cells = (each.name, each.meaning, types, each.window, each.unit, without, each.missing or "an error")
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+
+def config_yaml(config: Config) -> str:
+    """Return the resolved config as YAML, keys sorted: made for `git diff`."""
+    import yaml
+
+    plain = dataclasses.asdict(config)
+    plain.pop("feature_sets")
+    return yaml.safe_dump(plain, sort_keys=True, allow_unicode=True)

@@ -1,0 +1,136 @@
+"""What the walk produces, as values: windows laid, a dataset built, a run trained. Rooms receive these."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from leadscore.config.schema import Config
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leadscore.evaluate import Check, Evaluation
+    from leadscore.features import FeatureTable, Plan
+    from leadscore.model import Model
+    from leadscore.split import Fold
+    from leadscore.tables import Tables
+    from leadscore.window import Observations
+
+__all__ = ["Baseline", "Dataset", "FoldResult", "TrainedRun", "Windows"]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is known before any feature is computed: enough for `validate_only`."""
+
+    config: Config
+    plan: "Plan"
+    tables: "Tables"
+    observations: "Observations"
+    folds: "list[Fold]"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything a model is trained and measured on.
+
+    Attributes
+    ----------
+    config : Config
+    plan : Plan
+        The columns and what they mean.
+    tables : Tables
+    observations : Observations
+    folds : list of Fold
+    table : FeatureTable
+        `table.X` has the observations' rows in their order.
+    """
+
+    config: Config
+    plan: "Plan"
+    tables: "Tables"
+    observations: "Observations"
+    folds: "list[Fold]"
+    table: "FeatureTable"
+
+    @property
+    def X(self) -> "pd.DataFrame":  # noqa: N802 - the field's name for it
+        """The model table (n_observations, n_features), indexed by (`user_id`, `as_of`)."""
+        return self.table.X
+
+    @property
+    def y(self) -> "pd.Series":
+        """The labels, int8, indexed like `X`."""
+        return self.observations.frame["label"].set_axis(self.X.index)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a simple rule does on the same validation rows."""
+
+    probability: "pd.Series"
+    evaluation: "Evaluation"
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold: the model fitted on its training rows and how it did on its validation rows."""
+
+    number: int
+    fold: "Fold"
+    model: "Model"
+    n_train: int
+    n_purged: int
+    probability: "pd.Series"
+    label: "pd.Series"
+    evaluation: "Evaluation"
+    baselines: "Mapping[str, Baseline]"
+    best_reachable: "Evaluation | None"
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A trained and measured run, not yet recorded.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    folds : list of FoldResult
+        Earliest first; the last one's model is the run's model.
+    importance : DataFrame
+        Mean absolute contribution of each feature on the last fold's validation rows, in log-odds.
+    checks : list of Check
+    warnings : list of str
+        What the models had to say about their fits.
+    """
+
+    dataset: Dataset
+    folds: list[FoldResult]
+    importance: "pd.DataFrame"
+    checks: "list[Check]"
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def model(self) -> "Model":
+        """The last fold's model: what was evaluated is what is kept."""
+        return self.folds[-1].model
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """As in `metrics.json`: the mean over the folds, each fold beside it."""
+        from leadscore.evaluate import summarise_folds
+
+        return summarise_folds([result.evaluation for result in self.folds])
+
+    @property
+    def predictions(self) -> "pd.DataFrame":
+        """The validation predictions of all folds: user_id, as_of, fold, seed, label, probability."""
+        import pandas as pd
+
+        pieces = [
+            result.probability.rename("probability")
+            .reset_index()
+            .assign(fold=result.number, seed=self.dataset.config.seed, label=result.label.to_numpy())
+            for result in self.folds
+        ]
+        return pd.concat(pieces, ignore_index=True)[["user_id", "as_of", "fold", "seed", "label", "probability"]]

@@ -1,0 +1,150 @@
+"""What the terminal shows: the run in one screen, numbers first, and where everything lies."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from leadscore.results import TrainedRun, Windows
+from leadscore.split import draw_folds
+from leadscore.times import format_duration
+
+if TYPE_CHECKING:
+    from leadscore.pipeline import Step
+
+__all__ = ["show_run", "show_windows", "walking"]
+
+MARKS = {"ok": "", "note": "note", "problem": "PROBLEM", "not_applicable": ""}
+
+
+@contextmanager
+def walking(steps: int) -> Iterator["Step"]:
+    """Give a callable that moves a progress bar on, on a terminal; elsewhere it says nothing."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("composing", total=steps)
+
+        def step(what: str) -> None:
+            progress.update(task, description=what, advance=1)
+
+        yield step
+
+
+def show_windows(windows: Windows) -> None:
+    """Show a composed run, its folds and counts: what `validate_only=true` is for."""
+    console = _console()
+    config = windows.config
+    console.print(Text("composed run", style="bold"))
+    console.print(Text(_yaml(config)))
+    _show_data(console, windows)
+    label = windows.observations.frame["label"]
+    as_of = windows.observations.frame["as_of"]
+    for number, fold in enumerate(windows.folds):
+        train, valid = fold.train(as_of), fold.valid(as_of)
+        console.print(
+            f"fold {number}    train {train.sum():,} ({label[train].sum():,} converted), purged {fold.purged(as_of).sum():,}, "
+            f"validate {valid.sum():,} ({label[valid].sum():,} converted)"
+        )
+    console.print(f"features  {len(windows.plan.columns)}: {', '.join(each.name for each in windows.plan.columns)}")
+    console.print("valid; nothing was trained or recorded (validate_only=true)")
+
+
+def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str | None) -> None:
+    """Show a finished run: windows, rows, features, metrics, checks, its short id and where the files are."""
+    console = _console()
+    dataset = run.dataset
+    config = dataset.config
+    sets = "+".join(config.feature_sets) or "custom"
+    console.print(Text(f"{config.model.name} on {sets}, data {config.data.name}", style="bold"))
+    _show_data(console, dataset)
+    for result in run.folds:
+        console.print(
+            f"fold {result.number}    train {result.n_train:,}, purged {result.n_purged:,}, validate {result.evaluation.n:,} "
+            f"({result.evaluation.positives:,} converted, base rate {result.evaluation.base_rate:.3f})"
+        )
+    strongest = ", ".join(run.importance["feature"].head(3))
+    console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
+    console.print(_metrics(run))
+    for note in [*run.warnings, *dataset.table.notes]:
+        console.print(f"note      {note}", markup=False)
+    for check in run.checks:
+        if MARKS[check.result]:
+            console.print(f"{MARKS[check.result]:9} {check.code} {check.sentence} {check.action}", markup=False)
+    console.print(f"run       {identity['run_id']}  config {identity['config_hash'][:8]}  identity {identity['identity'][:8]}")
+    console.print(f"files     {folder}", markup=False)
+    if where is not None:
+        console.print(f"logged    {where}", markup=False)
+
+
+def _show_data(console: Console, windows: Any) -> None:
+    tables, observations = windows.tables, windows.observations
+    events = "no events" if tables.events is None else f"{len(tables.events):,} events"
+    console.print(f"data      {len(tables.leads):,} leads, {events}, complete up to {tables.data_end:%Y-%m-%d %H:%M} UTC")
+    for note in tables.notes:
+        console.print(f"          {note}", markup=False)
+    counts = observations.counts
+    left_out = [f"{n:,} {reason}" for reason, n in counts.items() if n and reason not in ("candidates", "observations")]
+    console.print(f"window    {_window(windows.config.window, observations)}")
+    console.print(f"observed  {counts['observations']:,} of {counts['candidates']:,}" + (f"; left out: {', '.join(left_out)}" if left_out else ""))
+    console.print(Text("\n".join(f"          {line}" for line in draw_folds(windows.folds).splitlines())))
+
+
+def _window(window: Any, observations: Any) -> str:
+    horizon = f"outcome within {format_duration(observations.horizon.to_pytimedelta())}"
+    if window.name == "delay":
+        return f"{window.delay} after creation, {horizon}"
+    if window.name == "snapshots":
+        return f"every {window.every}, leads younger than {window.max_age}, {horizon}"
+    return f"as_of given, {horizon if observations.horizon else 'outcome given'}"
+
+
+def _metrics(run: TrainedRun) -> Table:
+    from leadscore.evaluate import METRICS
+
+    summary, last = run.metrics, run.folds[-1]
+    table = Table(box=None, padding=(0, 3, 0, 0))
+    table.add_column("metric" + (f" (mean of {len(run.folds)} folds)" if len(run.folds) > 1 else ""))
+    columns = {"this run": summary["metrics"]}
+    for name in last.baselines:
+        columns[name.replace("_", " ")] = _mean([fold.baselines[name].evaluation for fold in run.folds])
+    reachable = [fold.best_reachable for fold in run.folds if fold.best_reachable is not None]
+    if reachable:
+        columns["best reachable"] = _mean(reachable)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for name, metric in METRICS.items():
+        table.add_row(metric.title, *(_number(values.get(name)) for values in columns.values()))
+    for name, reason in summary["reasons"].items():
+        table.add_row(f"  {METRICS[name].title}: {reason}")
+    return table
+
+
+def _mean(evaluations: list[Any]) -> dict[str, float | None]:
+    from leadscore.evaluate import summarise_folds
+
+    metrics: dict[str, float | None] = summarise_folds(evaluations)["metrics"]
+    return metrics
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _yaml(config: Any) -> str:
+    from leadscore.record.write import config_yaml
+
+    return config_yaml(config)
+
+
+def _console() -> Console:
+    # A pipe or a log file has no width of its own; lines are not cut there.
+    return Console(highlight=False, soft_wrap=True) if sys.stdout.isatty() else Console(highlight=False, soft_wrap=True, width=200)

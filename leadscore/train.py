@@ -1,0 +1,40 @@
+"""The front door: `python -m leadscore.train model=lightgbm features=+sessions`."""
+
+from pathlib import Path
+
+from leadscore.config.schema import Config
+from leadscore.door import open_door
+
+__all__ = ["main"]
+
+STEPS = 8  # what the walk tells of, one fold
+
+
+def train(config: Config, folder: Path) -> None:
+    """Do one run, or show what it would be, and say in the terminal what came out."""
+    from leadscore import pipeline, terminal
+
+    folds = getattr(config.validation, "folds", 1)
+    if config.validate_only:
+        with terminal.walking(STEPS) as step:
+            windows = pipeline.walk_to_folds(config, step)
+        terminal.show_windows(windows)
+        return
+    with terminal.walking(STEPS + folds - 1) as step:
+        pipeline.run(config, folder, step=step, tell=terminal.show_run)
+
+
+def check(config: Config) -> None:
+    """Refuse what needs no data to be refused."""
+    from leadscore.pipeline import plan_run
+
+    plan_run(config)
+
+
+def main() -> None:
+    """Run the command line."""
+    open_door(train, check)
+
+
+if __name__ == "__main__":
+    main()
