@@ -15,4 +15,4 @@ def signup_hour(leads_df):
 @feature(source="leads", no_events=0, unit="0 or 1")
 def signup_on_weekend(leads_df):
     """Whether the lead was created on a Saturday or Sunday (UTC)."""
-    return leads_df.set_index("user_id")["created_at"].dt.dayofweek >= 5
+    return leads_df.set_index("user_id")["created_at"].dt.day_of_week >= 5

@@ -105,7 +105,7 @@ class _Batch:
     """Observations that one call serves: each lead at most once, and one `now` for all."""
 
     positions: np.ndarray[Any, Any]  # into the observations
-    user_ids: np.ndarray[Any, Any]
+    user_ids: pd.Index
     as_of: pd.Series  # each lead's own instant
     now: pd.Timestamp
 
@@ -119,7 +119,7 @@ def _batches(observations: pd.DataFrame, *, shifted: bool) -> Iterator[_Batch]:
         groups = observations.groupby("as_of")
     positions = pd.Series(np.arange(len(observations)), index=observations.index)
     for now, rows in groups:
-        yield _Batch(positions[rows.index].to_numpy(), rows["user_id"].to_numpy(), rows["as_of"], now)
+        yield _Batch(positions[rows.index].to_numpy(), pd.Index(rows["user_id"]), rows["as_of"], now)
 
 
 class _Events:
@@ -131,20 +131,27 @@ class _Events:
         else:
             self.log = tables.events
         self.users = pd.Index(observations["user_id"].unique())
-        self.codes = self.users.get_indexer(self.log["user_id"])
+        codes = self.users.get_indexer(self.log["user_id"])
+        self.n_events = np.bincount(codes[codes >= 0], minlength=len(self.users))
+        self.rows_by_user = np.argsort(codes, kind="stable")[(codes < 0).sum() :]  # leads never observed come first
+        self.first = np.cumsum(self.n_events) - self.n_events
 
     def before(self, batch: _Batch) -> pd.DataFrame:
         """Return the batch's events known strictly before each lead's `as_of`, moved so that `now` is one instant."""
-        as_of = np.full(len(self.users) + 1, np.datetime64("NaT", "us"))  # the last one serves code -1
-        as_of[self.users.get_indexer(batch.user_ids)] = batch.as_of.dt.tz_convert(None).to_numpy()
-        as_of_of_row = pd.Series(as_of[self.codes], index=self.log.index).dt.tz_localize("UTC")
-        known = self.log["timestamp"] < as_of_of_row
-        if "ingested_at" in self.log:
-            known &= self.log["ingested_at"] <= as_of_of_row
-        rows = self.log[known]
+        users = self.users.get_indexer(batch.user_ids)
+        n = self.n_events[users]
+        within = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+        taken = self.rows_by_user[np.repeat(self.first[users], n) + within]
+        order = np.argsort(taken, kind="stable")  # the log's own order
+        rows = self.log.iloc[taken[order]]
+        as_of = pd.Series(batch.as_of.dt.tz_convert(None).to_numpy().repeat(n)[order], index=rows.index).dt.tz_localize("UTC")
+        known = rows["timestamp"] < as_of
+        if "ingested_at" in rows:
+            known &= rows["ingested_at"] <= as_of
+        rows = rows[known]
         if (batch.as_of == batch.now).all():
             return rows
-        move = batch.now - as_of_of_row[known]
+        move = batch.now - as_of[known]
         return rows.assign(**{column: rows[column] + move for column in ("timestamp", "ingested_at") if column in rows})
 
 
@@ -249,7 +256,7 @@ def _check_shift(
     single = {name: column.copy() for name, column in columns.items()}
     for position in sample:
         row = observations.iloc[[position]]
-        batch = _Batch(np.array([position]), row["user_id"].to_numpy(), row["as_of"], row["as_of"].iloc[0])
+        batch = _Batch(np.array([position]), pd.Index(row["user_id"]), row["as_of"], row["as_of"].iloc[0])
         _compute(steps, batch, events, leads, single, _Stopwatch())
     problems = []
     for step in steps:
@@ -270,8 +277,7 @@ def _check_shift(
 
 
 def _busiest(observations: pd.DataFrame, events: _Events) -> np.ndarray[Any, Any]:
-    counts = np.bincount(events.codes[events.codes >= 0], minlength=len(events.users))
-    n = counts[events.users.get_indexer(observations["user_id"])]
+    n = events.n_events[events.users.get_indexer(observations["user_id"])]
     order = np.argsort(-n, kind="stable")
     # The busiest lead and others spread down to the median: quiet leads show little.
     return np.unique(order[np.linspace(0, len(order) // 2, CHECKED_LEADS, dtype=int)])
@@ -313,7 +319,7 @@ def _odd_columns(X: pd.DataFrame) -> Iterator[str]:
         if X[name].isna().all():
             yield f"feature '{name}' is missing for every observation"
         elif kinds == 1:
-            yield f"feature '{name}' has one value for every observation ({X[name].iloc[0]!r})"
+            yield f"feature '{name}' has one value for every observation: {X[name].iloc[0]}"
 
 
 class _Stopwatch:

@@ -11,7 +11,7 @@ from leadscore.features.registry import Feature
 __all__ = ["checked_values"]
 
 
-def checked_values(each: Feature, result: Any, user_ids: Any, now: Any) -> pd.Series:
+def checked_values(each: Feature, result: Any, asked: pd.Index, now: Any) -> pd.Series:
     """Return one value for every lead asked for, or say how the result breaks the contract.
 
     Parameters
@@ -19,15 +19,15 @@ def checked_values(each: Feature, result: Any, user_ids: Any, now: Any) -> pd.Se
     each : Feature
     result : Any
         What its function returned; must be a Series with a unique index of asked `user_id`s, in any order.
-    user_ids : array of str (n,)
-        The leads asked for.
+    asked : Index of str (n,)
+        The `user_id`s asked for.
     now : Timestamp
         For the message.
 
     Returns
     -------
     Series (n,)
-        In the order of `user_ids`: float64, or object with text and NaN. Leads that the function left out
+        In the order of `asked`: float64, or object with text and NaN. Leads that the function left out
         have the declared `no_events` value.
 
     Raises
@@ -42,25 +42,25 @@ def checked_values(each: Feature, result: Any, user_ids: Any, now: Any) -> pd.Se
     if not result.index.is_unique:
         doubled = result.index[result.index.duplicated()].unique()
         raise FeatureError(f"{where} returned {len(doubled)} leads more than once ({examples(doubled)}); one value a lead")
-    asked = pd.Index(user_ids)
-    foreign = result.index.difference(asked)
-    if len(foreign):
+    values = _typed(each, result, where).to_numpy()
+    found = result.index.get_indexer(asked)
+    left_out = found < 0
+    if (~left_out).sum() != len(result):
+        foreign = result.index.difference(asked)
         raise FeatureError(
             f"{where} returned {len(foreign)} index values that are none of the {len(asked)} leads asked for "
             f"({examples(foreign)}); the index must be user_id"
         )
-    values = _typed(each, result, where)
-    left_out = ~asked.isin(result.index)
-    values = values.reindex(asked)
+    values = np.append(values, np.array([np.nan], dtype=values.dtype))[found]  # -1, left out, finds the NaN
     if each.no_events is not None:
         values[left_out] = each.no_events
-    missing = values.isna().to_numpy()
+    missing = pd.isna(values)
     if missing.any() and each.missing is None:
         raise FeatureError(
             f"{where} is missing for {int(missing.sum())} of {len(asked)} leads ({examples(asked[missing])}), and does not "
             f"declare what a missing value means: return a value, or declare missing='...'"
         )
-    return values
+    return pd.Series(values, index=asked)
 
 
 def _typed(each: Feature, result: pd.Series, where: str) -> pd.Series:

@@ -1,0 +1,66 @@
+"""Nouns that many stories share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from leadscore.tables import Tables
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def utc(*texts: str | None) -> pd.Series:
+    """Instants as a column: utc("2024-03-01", None)."""
+    return pd.to_datetime(pd.Series(texts, dtype="str"), utc=True, format="ISO8601").astype("datetime64[us, UTC]")
+
+
+def lead_table(created: dict[str, str], **columns: list[object]) -> pd.DataFrame:
+    """A lead table: lead_table({"a": "2024-03-01"}, country=["DE"])."""
+    frame = pd.DataFrame({"user_id": pd.Series(list(created), dtype="str"), "created_at": utc(*created.values())})
+    for name, values in columns.items():
+        frame[name] = utc(*values) if name.endswith("_at") or name == "as_of" else values  # type: ignore[arg-type]
+    return frame
+
+
+def event_table(*rows: tuple[str, str, str], **columns: list[object]) -> pd.DataFrame:
+    """An event log: event_table(("a", "2024-03-02", "login"), ...), sorted as the edge sorts it."""
+    user_ids, times, types = zip(*rows, strict=True) if rows else ((), (), ())
+    frame = pd.DataFrame(
+        {"user_id": pd.Series(user_ids, dtype="str"), "timestamp": utc(*times), "event_type": pd.Series(types, dtype="str")}
+    )
+    for name, values in columns.items():
+        frame[name] = utc(*values) if name.endswith("_at") else values  # type: ignore[arg-type]
+    return frame.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)
+
+
+def tables(leads: pd.DataFrame, events: pd.DataFrame | None = None, end: str = "2025-01-01", **attributes: str) -> Tables:
+    return Tables(leads, events, pd.Timestamp(end, tz="UTC"), attributes)
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """Where real public data lie; a test that needs them is skipped by name where they are absent."""
+
+    def folder(name: str) -> Path:
+        root = Path(os.environ.get("LEADSCORE_SHARED_DATA", ROOT.parent / "shared" / "data"))
+        if not (root / name).is_dir():
+            pytest.skip(f"real data '{name}' are not here (LEADSCORE_SHARED_DATA names their folder)")
+        return root / name
+
+    return folder
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The real command line, in an empty folder."""
+
+    def run(*arguments: str, module: str = "leadscore.train", cwd: Path = tmp_path) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-m", module, *arguments]
+        return subprocess.run(line, cwd=cwd, capture_output=True, text=True, check=False, timeout=300)
+
+    return run
