@@ -1,3 +1,30 @@
-"""leadscore: lead-scoring runs that are composed, named, checked, comparable and reversible."""
+"""leadscore: lead-scoring runs that are composed, named, checked, comparable and reversible.
+
+What a door does, a notebook can do too::
+
+    from leadscore import build_dataset, compose, open_run, run, train_model
+
+Importing the package costs nothing; each name loads what it needs when it is first used.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+
+__all__ = ["build_dataset", "compose", "load_events", "open_run", "run", "train_model"]
+
+_HOMES = {
+    "build_dataset": "leadscore.pipeline",
+    "compose": "leadscore.pipeline",
+    "load_events": "leadscore.data",
+    "open_run": "leadscore.record",
+    "run": "leadscore.pipeline",
+    "train_model": "leadscore.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'leadscore' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.checks import check_job, check_tree, without_hydra
-from leadscore.config.compose import PRIMARY, compose_tree, config_loader, group_choices, register_configs
+from leadscore.config.compose import PRIMARY, compose_tree, config_loader, group_choices, named_plugins, register_configs
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.schema import Config
@@ -55,7 +55,7 @@ class Refused(CompactHydraException):
     """Hydra prints its text and exits with 1, without a traceback."""
 
 
-def open_door(job: Job, check: Callable[[Config], Any]) -> None:
+def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[Sequence[str]], None]) -> None:
     """Run the command line in `sys.argv`.
 
     Parameters
@@ -64,9 +64,12 @@ def open_door(job: Job, check: Callable[[Config], Any]) -> None:
         `job(config, folder)`: one run.
     check : callable
         `check(config)`: what else can be refused before any data are read, such as unknown names.
+    load_plugins : callable
+        `load_plugins(modules)`: imports what `plugins=[...]` on the command line names, before composing.
     """
     arguments = get_args_parser().parse_args()
     try:
+        load_plugins(named_plugins(arguments.overrides))
         if arguments.help:
             print(help_text(arguments))  # noqa: T201
             return

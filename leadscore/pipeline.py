@@ -54,8 +54,9 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     ('lightgbm', '30d', ['base', 'sessions'])
     """
     from leadscore.config.checks import check_job
-    from leadscore.config.compose import config_loader
+    from leadscore.config.compose import config_loader, named_plugins
 
+    load_plugins(named_plugins(overrides))
     with config_loader(config_dir) as loader:
         config = check_job(list(overrides), loader)
     plan_run(config)
@@ -63,12 +64,23 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
 
 
 def load_plugins(modules: Sequence[str]) -> None:
-    """Import a team's own modules, which register features and models; only a caller's config names them."""
+    """Import a team's own modules, which register features and models; only a caller's config names them.
+
+    A model that joins brings its parameters' dataclass, which its config file then names as
+    `/schema/model/NAME@_here_`.
+    """
+    if not modules:
+        return
+    from leadscore.config.compose import register_schema
+    from leadscore.model.registry import model_names, registration_of
+
     for name in modules:
         try:
             importlib.import_module(name)
         except ImportError as error:
             raise ConfigError(f"plugins: module '{name}' cannot be imported: {error}") from None
+    for name in model_names():
+        register_schema("model", name, registration_of(name).config)
 
 
 def plan_run(config: Config) -> "Plan":
@@ -160,6 +172,7 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> Trai
     >>> run.predictions.columns.tolist()
     ['user_id', 'as_of', 'fold', 'seed', 'label', 'probability']
     """
+    from leadscore.evaluate import summarise_folds
     from leadscore.explain import global_importance
 
     results = []
@@ -170,7 +183,8 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> Trai
     valid = dataset.X.loc[last.probability.index]
     importance = global_importance(last.model.explain(valid), valid)
     warnings = [warning for result in results for warning in getattr(result.model, "warnings", [])]
-    return TrainedRun(dataset, results, importance, _check(dataset, last), warnings)
+    metrics = summarise_folds([result.evaluation for result in results])
+    return TrainedRun(dataset, results, metrics, importance, _check(dataset, last), warnings)
 
 
 def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
@@ -232,7 +246,7 @@ def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
     train = last.fold.train(as_of).to_numpy()
     used = sum((fold.train(as_of) | fold.valid(as_of) for fold in dataset.folds), start=as_of.isna())
     X_train, X_valid = dataset.X[train], dataset.X.loc[last.probability.index]
-    hardest = last.baselines.get("recency", last.baselines["base_rate"])
+    rule = last.baselines.get("recency", last.baselines["base_rate"])
     return run_checks(
         CheckContext(
             X_train=X_train,
@@ -241,7 +255,7 @@ def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
             X_valid=X_valid,
             y_valid=last.label,
             p_valid=last.probability,
-            p_baseline=hardest.probability,
+            p_baseline=None if last.model.name == "baseline" else rule.probability,
             observations=dataset.observations.counts["candidates"],
             used=int(used.astype(bool).sum()),
         )

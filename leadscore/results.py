@@ -97,6 +97,8 @@ class TrainedRun:
     dataset : Dataset
     folds : list of FoldResult
         Earliest first; the last one's model is the run's model.
+    metrics : dict
+        As in `metrics.json`: the mean over the folds, each fold beside it.
     importance : DataFrame
         Mean absolute contribution of each feature on the last fold's validation rows, in log-odds.
     checks : list of Check
@@ -106,6 +108,7 @@ class TrainedRun:
 
     dataset: Dataset
     folds: list[FoldResult]
+    metrics: dict[str, Any]
     importance: "pd.DataFrame"
     checks: "list[Check]"
     warnings: list[str] = field(default_factory=list)
@@ -114,13 +117,6 @@ class TrainedRun:
     def model(self) -> "Model":
         """The last fold's model: what was evaluated is what is kept."""
         return self.folds[-1].model
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """As in `metrics.json`: the mean over the folds, each fold beside it."""
-        from leadscore.evaluate import summarise_folds
-
-        return summarise_folds([result.evaluation for result in self.folds])
 
     @property
     def predictions(self) -> "pd.DataFrame":

@@ -1,5 +1,6 @@
 """The front door: `python -m leadscore.train model=lightgbm features=+sessions`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from leadscore.config.schema import Config
@@ -31,9 +32,16 @@ def check(config: Config) -> None:
     plan_run(config)
 
 
+def load_plugins(modules: Sequence[str]) -> None:
+    """Import a team's own modules before their names are looked up."""
+    from leadscore import pipeline
+
+    pipeline.load_plugins(modules)
+
+
 def main() -> None:
     """Run the command line."""
-    open_door(train, check)
+    open_door(train, check, load_plugins)
 
 
 if __name__ == "__main__":

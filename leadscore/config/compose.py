@@ -10,6 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.paths import CONF
@@ -20,7 +21,7 @@ from leadscore.errors import ConfigError
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["PRIMARY", "compose_tree", "config_loader", "group_choices", "register_configs", "register_schema"]
+__all__ = ["PRIMARY", "compose_tree", "config_loader", "group_choices", "named_plugins", "register_configs", "register_schema"]
 
 PRIMARY = "train"
 
@@ -60,6 +61,24 @@ def config_loader(config_dir: str | Path | None = None) -> Iterator["ConfigLoade
 def compose_tree(overrides: Sequence[str]) -> DictConfig:
     """Compose one job's tree, with Hydra's own node; call it inside `config_loader`."""
     return compose(PRIMARY, overrides=list(overrides), return_hydra_config=True)
+
+
+def named_plugins(overrides: Sequence[str]) -> list[str]:
+    """Return the modules that `plugins=[...]` names among the overrides.
+
+    They are imported before composing: a model of one's own brings the schema of its parameters.
+
+    Examples
+    --------
+    >>> named_plugins(["model=lightgbm", "plugins=[my_team.features]"])
+    ['my_team.features']
+    """
+    named: list[str] = []
+    for override in overrides:
+        if override.startswith("plugins="):
+            value = OverridesParser.create().parse_override(override).value()
+            named = [str(module) for module in value] if isinstance(value, list) else [str(value)]
+    return named
 
 
 def group_choices(loader: "ConfigLoader") -> dict[str, list[str]]:

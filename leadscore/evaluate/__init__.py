@@ -1,7 +1,8 @@
 """The evaluation room: what a run measures, and what a careful reviewer would ask first."""
 
 from leadscore.evaluate.checks import CHECKS, Check, CheckContext, run_checks
-from leadscore.evaluate.metrics import METRICS, Evaluation, Metric, MetricValue, evaluate, summarise_folds
+from leadscore.evaluate.evaluation import Evaluation, evaluate, summarise_folds
+from leadscore.evaluate.metrics import METRICS, Metric, MetricValue
 
 __all__ = [
     "CHECKS",

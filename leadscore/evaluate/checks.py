@@ -209,7 +209,7 @@ def _too_few(context: CheckContext) -> Finding:
 
 @_check("LS006", "Leads in both training and validation")
 def _both_sides(context: CheckContext) -> Finding:
-    train = context.X_train.index.get_level_values("user_id").unique()
+    train = context.X_train.index.get_level_values("user_id")
     valid = context.X_valid.index.get_level_values("user_id").unique()
     both = int(valid.isin(train).sum())
     numbers = f"{both} of {len(valid)} validation leads also have training rows."

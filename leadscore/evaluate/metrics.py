@@ -3,16 +3,16 @@
 A metric that cannot be computed is null with a reason, never NaN and never a number that looks like one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from leadscore.errors import ModelError, examples, raise_all
 
-__all__ = ["METRICS", "Evaluation", "Metric", "MetricValue", "evaluate", "summarise_folds"]
+__all__ = ["METRICS", "Metric", "MetricValue", "check_input"]
 
 RECALL = 0.8
 
@@ -26,6 +26,29 @@ class MetricValue:
 
     value: float | None
     reason: str | None = None
+
+
+def check_input(y: pd.Series, score: pd.Series, takes: str) -> tuple[Labels, Scores]:
+    """Return labels and scores as arrays; a ModelError lists all that is wrong with them."""
+    problems = []
+    if not y.index.equals(score.index):
+        problems.append(f"labels ({len(y)} rows) and scores ({len(score)} rows) do not have the same index")
+    wrong = ~y.isin([0, 1])
+    if wrong.any():
+        problems.append(
+            f"{wrong.sum()} of {len(y)} labels are neither 0 nor 1: {examples(y[wrong].tolist())}"
+        )
+    scores = score.to_numpy(dtype=np.float64)
+    bad = ~np.isfinite(scores)
+    if takes == "probability":
+        bad |= (scores < 0) | (scores > 1)
+    if bad.any():
+        allowed = "a probability in [0, 1]" if takes == "probability" else "a finite number"
+        problems.append(
+            f"{bad.sum()} of {len(scores)} scores are not {allowed}: {examples(scores[bad].tolist())}"
+        )
+    raise_all(ModelError, problems)
+    return y.to_numpy(dtype=np.int64), scores
 
 
 @dataclass(frozen=True)
@@ -67,9 +90,10 @@ class Metric:
         >>> METRICS["auc"](pd.Series([0, 0, 1]), pd.Series([-3.0, 5.0, 7.0]))
         MetricValue(value=1.0, reason=None)
         """
-        return self._of(*_checked(y, score, self.takes))
+        return self.of(*check_input(y, score, self.takes))
 
-    def _of(self, labels: Labels, scores: Scores) -> MetricValue:
+    def of(self, labels: Labels, scores: Scores) -> MetricValue:
+        """Return the metric of what `check_input` returned."""
         if not len(labels):
             return MetricValue(None, "no rows")
         if self.needs == "both classes" and labels.min() == labels.max():
@@ -204,125 +228,3 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All metrics of one set of probabilities.
-
-    Attributes
-    ----------
-    n, positives : int
-        Rows, and rows that converted.
-    base_rate : float or None
-        positives / n; None without rows.
-    metrics : dict of str to MetricValue
-        In the order of `METRICS`.
-    """
-
-    n: int
-    positives: int
-    base_rate: float | None
-    metrics: dict[str, MetricValue]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values: `metrics` name to number or null, `reasons` name to why it is null."""
-        return {
-            "n": self.n,
-            "positives": self.positives,
-            "base_rate": self.base_rate,
-            "metrics": {name: metric.value for name, metric in self.metrics.items()},
-            "reasons": {name: metric.reason for name, metric in self.metrics.items() if metric.value is None},
-        }
-
-
-def evaluate(y: pd.Series, p: pd.Series) -> Evaluation:
-    """Return every metric of the probabilities `p` for the labels `y`.
-
-    Parameters
-    ----------
-    y : Series of int (n,)
-        1 where the lead converted within the horizon, else 0.
-    p : Series of float (n,)
-        P(convert), in [0, 1], with the index of `y`.
-
-    Raises
-    ------
-    ModelError
-        When indexes differ, a label is not 0 or 1, or a probability is missing or outside [0, 1].
-
-    Examples
-    --------
-    >>> evaluation = evaluate(pd.Series([0, 0, 1, 1]), pd.Series([0.1, 0.4, 0.35, 0.8]))
-    >>> evaluation.base_rate, evaluation.metrics["auc"].value
-    (0.5, 0.75)
-    >>> evaluate(pd.Series([0, 0]), pd.Series([0.1, 0.2])).metrics["auc"]
-    MetricValue(value=None, reason='one class only: 0 of 2 rows converted')
-    """
-    labels, scores = _checked(y, p, "probability")
-    n, positives = len(labels), int(labels.sum())
-    metrics = {name: metric._of(labels, scores) for name, metric in METRICS.items()}
-    return Evaluation(n, positives, positives / n if n else None, metrics)
-
-
-def _checked(y: pd.Series, score: pd.Series, takes: str) -> tuple[Labels, Scores]:
-    """Return labels and scores as arrays; a ModelError lists all that is wrong with them."""
-    problems = []
-    if not y.index.equals(score.index):
-        problems.append(f"labels ({len(y)} rows) and scores ({len(score)} rows) do not have the same index")
-    wrong = ~y.isin([0, 1])
-    if wrong.any():
-        problems.append(
-            f"{wrong.sum()} of {len(y)} labels are neither 0 nor 1: {examples(y[wrong].tolist())}"
-        )
-    scores = score.to_numpy(dtype=np.float64)
-    bad = ~np.isfinite(scores)
-    if takes == "probability":
-        bad |= (scores < 0) | (scores > 1)
-    if bad.any():
-        allowed = "a probability in [0, 1]" if takes == "probability" else "a finite number"
-        problems.append(
-            f"{bad.sum()} of {len(scores)} scores are not {allowed}: {examples(scores[bad].tolist())}"
-        )
-    raise_all(ModelError, problems)
-    return y.to_numpy(dtype=np.int64), scores
-
-
-def summarise_folds(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
-    """Return each metric's mean over the folds, with each fold's value beside it.
-
-    Parameters
-    ----------
-    evaluations : sequence of Evaluation
-        One a fold, in the order of time; at least one.
-
-    Returns
-    -------
-    dict
-        `metrics` name to the unweighted mean, null when a fold has none; `reasons` name to why it is null;
-        `folds` a list of `Evaluation.to_json()`.
-
-    Examples
-    --------
-    >>> one = evaluate(pd.Series([0, 1]), pd.Series([0.2, 0.6]))
-    >>> two = evaluate(pd.Series([0, 1]), pd.Series([0.6, 0.2]))
-    >>> summarise_folds([one, two])["metrics"]["auc"]
-    0.5
-    >>> none = evaluate(pd.Series([0, 0]), pd.Series([0.6, 0.2]))
-    >>> summarise_folds([one, none])["reasons"]["auc"]
-    'fold 1: one class only: 0 of 2 rows converted'
-    """
-    folds = [evaluation.to_json() for evaluation in evaluations]
-    metrics: dict[str, float | None] = {}
-    reasons: dict[str, str] = {}
-    for name in METRICS:
-        values = [fold["metrics"][name] for fold in folds]
-        lacking = [
-            f"fold {number}: {fold['reasons'][name]}"
-            for number, fold in enumerate(folds)
-            if name in fold["reasons"]
-        ]
-        if lacking:
-            reasons[name] = "; ".join(lacking)
-        metrics[name] = None if lacking else sum(values) / len(values)
-    return {"metrics": metrics, "reasons": reasons, "folds": folds}

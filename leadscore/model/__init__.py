@@ -3,6 +3,7 @@
 from leadscore.model.base import Explanation, Model
 from leadscore.model.baseline import Baseline
 from leadscore.model.boosting import BoostedTrees
+from leadscore.model.checked import CheckedModel
 from leadscore.model.logistic import LogisticRegression
 from leadscore.model.registry import make_model, model_names, register_model
 from leadscore.model.store import load_model, read_manifest, save_model
@@ -10,6 +11,7 @@ from leadscore.model.store import load_model, read_manifest, save_model
 __all__ = [
     "Baseline",
     "BoostedTrees",
+    "CheckedModel",
     "Explanation",
     "LogisticRegression",
     "Model",

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError, did_you_mean
-from leadscore.model.base import Model
 from leadscore.model.checked import CheckedModel
 
 __all__ = ["Registration", "make_model", "model_names", "register_model", "registration_of"]
@@ -113,7 +112,7 @@ def registration_of(name: str) -> Registration:
     return _REGISTRY[name]
 
 
-def make_model(config: ModelConfig, seed: int) -> Model:
+def make_model(config: ModelConfig, seed: int) -> CheckedModel:
     """Return an unfitted model, held to the contract of `Model`.
 
     Parameters
@@ -125,8 +124,8 @@ def make_model(config: ModelConfig, seed: int) -> Model:
 
     Returns
     -------
-    Model
-        A `CheckedModel`.
+    CheckedModel
+        A `Model` that also has `warnings` (sentences about the last fit) and `columns`.
 
     Raises
     ------

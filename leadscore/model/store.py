@@ -81,7 +81,7 @@ def save_model(model: Model, folder: Path, extra: Mapping[str, Any]) -> dict[str
     return manifest
 
 
-def load_model(folder: Path) -> Model:
+def load_model(folder: Path) -> CheckedModel:
     """Return the fitted model in `folder`; its probabilities are those of the saved one bit for bit.
 
     Parameters

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from leadscore.errors import RecordError, examples
-from leadscore.record.shelf import CHECKS, CONFIG, IDENTITY, METRICS, PREDICTIONS, WINDOWS
+from leadscore.record.shelf import CHECKS, CONFIG, IDENTITY, METRICS, MODEL, PREDICTIONS, WINDOWS
 
 __all__ = ["Run", "open_run"]
 
@@ -65,6 +65,13 @@ class Run:
         import pandas as pd
 
         return pd.read_parquet(self._file(PREDICTIONS))
+
+    @cached_property
+    def model(self) -> Any:
+        """The saved model, checked to the last byte before it is parsed."""
+        from leadscore.model import load_model
+
+        return load_model(self.folder / MODEL)
 
     def _json(self, name: str) -> dict[str, Any]:
         loaded = json.loads(self._file(name).read_text(encoding="utf-8"))

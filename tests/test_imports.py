@@ -1,0 +1,76 @@
+"""The house: rooms do not fetch from each other, and help does not wait for heavy libraries."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "leadscore"
+
+# The hall: values, words and contracts that every room may use.
+HALL = {"errors", "times", "tables", "results", "config"}
+ROOMS = {"data", "schemas", "window", "features", "split", "model", "evaluate", "explain", "identity", "record", "report"}
+# The exceptions: the record and the report draw folds and list metrics, the model room writes its own folder.
+ALLOWED = {("record", "split"), ("record", "model"), ("report", "split"), ("report", "record"), ("report", "evaluate")}
+# They know the way: doors call the pipeline, the pipeline walks through the rooms.
+WALKERS = {"pipeline", "door", "train", "terminal", "__init__", "__main__"}
+HEAVY = {"pandas", "numpy", "sklearn", "lightgbm", "pandera", "pyarrow", "scipy", "matplotlib"}
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path, *, at_top: bool = False) -> set[str]:
+    """Names of the leadscore parts that a file imports, those for type checking aside."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    nodes = tree.body if at_top else ast.walk(tree)
+    found = set()
+    for node in nodes:
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        found |= {name.split(".")[1] for name in names if name.startswith("leadscore.")}
+    return found
+
+
+def test_every_part_of_the_package_has_its_place_in_the_house():
+    assert {room_of(path) for path in modules()} == HALL | ROOMS | WALKERS - {"__main__"} | ({"__main__"} if (PACKAGE / "__main__.py").exists() else set())
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_the_hall(path):
+    room = room_of(path)
+    if room in WALKERS:
+        return
+    used = imported(path) - HALL - {room}
+    if room in HALL:
+        assert not used, f"the hall does not know {used}"
+    assert {(room, other) for other in used} <= ALLOWED
+
+
+def test_a_file_is_about_one_thing_and_stays_readable():
+    long = {str(path): lines for path in modules() if (lines := len(path.read_text().splitlines())) > 400}
+    assert not long
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["model=lightgmb"], ["--cfg", "job"]])
+def test_help_and_refusals_start_without_heavy_libraries(arguments, tmp_path):
+    code = (
+        "import sys; sys.argv = ['train', *sys.argv[1:]]\n"
+        "from leadscore.train import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('IMPORTED', *sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split("IMPORTED")[1].split())
+    assert not loaded & HEAVY

@@ -1,0 +1,181 @@
+"""The shelf and the log: whole or not there, one header, nothing lost; and finding a run again."""
+
+import csv
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from leadscore.config.schema import TrackingConfig
+from leadscore.errors import RecordError
+from leadscore.record import COLUMNS, Shelf, append_row, make_tracker, open_run, read_rows
+
+
+def row(**cells):
+    return {"run_id": "20240301T000000-00000000", "status": "done", **cells}
+
+
+def test_the_first_row_brings_the_header_and_later_rows_do_not(tmp_path):
+    log = tmp_path / "outputs" / "experiments.csv"
+    append_row(log, row(auc=0.75, notes="first"))
+    append_row(log, row(auc=None, notes="second"))
+    lines = log.read_text().splitlines()
+    assert lines[0] == (
+        "timestamp,config_hash,auc,precision_at_0_8_recall,notes,run_id,identity,status,model,features,validation_hash,metrics_json"
+    )
+    assert [each["notes"] for each in read_rows(log)] == ["first", "second"]
+    assert [each["auc"] for each in read_rows(log)] == ["0.75", ""]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
+@given(notes=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r\n")))
+def test_any_note_comes_back_as_it_was(tmp_path, notes):
+    log = tmp_path / "log.csv"
+    log.unlink(missing_ok=True)
+    append_row(log, row(notes=notes))
+    assert read_rows(log)[0]["notes"] == notes
+
+
+@pytest.mark.parametrize("note", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "＝1", "'quoted", 'a "b", c\nd'])
+def test_what_a_spreadsheet_would_run_is_defused_and_read_back_whole(tmp_path, note):
+    log = tmp_path / "log.csv"
+    append_row(log, row(notes=note, auc=-0.5))
+    with log.open(newline="", encoding="utf-8") as file:
+        (cells,) = csv.DictReader(file)
+    assert not cells["notes"].startswith(("=", "+", "-", "@", "\t", "＝"))
+    assert cells["auc"] == "-0.5"  # a number stays a number
+    assert read_rows(log)[0]["notes"] == note
+
+
+def test_a_torn_last_line_is_set_aside_and_earlier_rows_stay(tmp_path):
+    log = tmp_path / "log.csv"
+    append_row(log, row(notes="whole"))
+    before = log.read_bytes()
+    log.write_bytes(before + b"2024-03-01,half a ro")
+    append_row(log, row(notes="next"))
+    assert log.read_bytes().startswith(before)
+    assert [each["notes"] for each in read_rows(log)] == ["whole", "next"]
+    assert (tmp_path / "log.csv.torn").read_bytes() == b"2024-03-01,half a ro\n"
+
+
+def test_a_log_with_another_header_is_left_alone(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("run,auc\n1,0.5\n")
+    with pytest.raises(RecordError, match="has another header"):
+        append_row(log, row())
+    assert log.read_text() == "run,auc\n1,0.5\n"
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "outputs").write_text("a file where the folder should be")
+    with pytest.raises(RecordError, match=r"cannot be written.*tracking.root decides"):
+        append_row(tmp_path / "outputs" / "experiments.csv", row())
+
+
+def test_many_writers_lose_nothing(tmp_path):
+    log = tmp_path / "log.csv"
+    code = "import sys; from pathlib import Path; from leadscore.record import append_row\n"
+    code += "for n in range(20): append_row(Path(sys.argv[1]), {'run_id': f'{sys.argv[2]}-{n}', 'notes': 'x' * 5000})"
+
+    def write(writer):
+        subprocess.run([sys.executable, "-c", code, str(log), str(writer)], check=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    written = sorted(each["run_id"] for each in read_rows(log))
+    assert written == sorted(f"{writer}-{n}" for writer in range(4) for n in range(20))
+    assert log.read_text().count("timestamp,config_hash") == 1
+
+
+def identity(run_id, **more):
+    return {"run_id": run_id, "config_hash": "e" * 64, "identity": run_id[-8:] * 8, **more}
+
+
+@pytest.fixture
+def three_runs(tmp_path):
+    """Two runs of one config and one of another, under outputs/ and multirun/."""
+    Shelf(tmp_path / "outputs" / "a", identity("20240301T000000-aaaaaaaa"))
+    Shelf(tmp_path / "multirun" / "b" / "0", identity("20240302T000000-bbbbbbbb"))
+    Shelf(tmp_path / "outputs" / "c", identity("20240303T000000-cccccccc", config_hash="d" * 64))
+    return [tmp_path / "outputs", tmp_path / "multirun"]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("latest", "cccccccc"),
+        ("latest~2", "aaaaaaaa"),
+        ("20240302", "bbbbbbbb"),
+        ("aaaaaaaaaaaa", "aaaaaaaa"),
+        ("cccccccc", "cccccccc"),  # an identity is asked before a config_hash
+        ("dddd", "cccccccc"),
+    ],
+)
+def test_a_run_is_found_by_any_of_its_names(three_runs, name, found):
+    assert open_run(name, three_runs).run_id.endswith(found)
+
+
+def test_of_several_runs_of_one_config_the_latest_is_opened(three_runs):
+    assert open_run("e" * 12, three_runs).run_id.endswith("bbbbbbbb")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("2024", "'2024' is ambiguous: 3 values of run_id start with it"),
+        ("latest~3", "only 3 runs lie under"),
+        ("zzzz", "no run under .* is named 'zzzz'"),
+        ("", "no run under .* is named ''"),
+    ],
+)
+def test_a_name_that_finds_no_single_run_says_why(three_runs, name, said):
+    with pytest.raises(RecordError, match=said):
+        open_run(name, three_runs)
+
+
+def test_an_empty_root_says_so(tmp_path):
+    with pytest.raises(RecordError, match="no run lies under"):
+        open_run("latest", [tmp_path])
+
+
+def test_a_folder_belongs_to_one_run(tmp_path):
+    Shelf(tmp_path / "run", identity("20240301T000000-aaaaaaaa"))
+    with pytest.raises(RecordError, match="holds a run already"):
+        Shelf(tmp_path / "run", identity("20240302T000000-bbbbbbbb"))
+    assert open_run(tmp_path / "run").run_id.endswith("aaaaaaaa")
+
+
+def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path):
+    Shelf(tmp_path / "run", identity("20240301T000000-aaaaaaaa"))
+    with pytest.raises(RecordError, match=r"has no metrics.json in .*: it did not get that far"):
+        _ = open_run(tmp_path / "run").metrics
+
+
+def test_files_are_replaced_whole(tmp_path):
+    shelf = Shelf(tmp_path / "run", identity("20240301T000000-aaaaaaaa"))
+    shelf.json("metrics.json", {"auc": 0.7})
+    with pytest.raises(ValueError, match="Out of range float"):
+        shelf.json("metrics.json", {"auc": float("nan")})
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == {"auc": 0.7}
+    shelf.parquet("predictions.parquet", pd.DataFrame({"a": [1]}))
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["identity.json", "metrics.json", "predictions.parquet"]
+
+
+def test_tracking_none_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert make_tracker(TrackingConfig(name="none")).record(row(), tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_tracker_is_named():
+    with pytest.raises(RecordError, match=r"tracking=cvs: unknown tracker. Did you mean 'csv'\?"):
+        make_tracker(TrackingConfig(name="cvs"))
+
+
+def test_the_header_is_the_contract():
+    assert len(COLUMNS) == 12

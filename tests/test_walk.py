@@ -1,0 +1,243 @@
+"""The whole house through the real command line, and through the Python door."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+import yaml
+
+from leadscore.record import read_rows
+
+SMALL = "data.n_leads=1500"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One finished run in a folder of its own: (folder of the command, folder of the run, what it printed)."""
+    import subprocess
+    import sys
+
+    home = tmp_path_factory.mktemp("walk")
+    line = ["model=lightgbm", "features=+sessions", SMALL, "notes=does it help, really?"]
+    done = subprocess.run([sys.executable, "-m", "leadscore.train", *line], cwd=home, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (identity,) = home.glob("outputs/*/*/identity.json")
+    return home, identity.parent, done
+
+
+def test_every_file_of_the_shelf_is_there_and_nothing_half_written(finished):
+    _, folder, _ = finished
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        ".hydra",
+        "checks.json",
+        "config.yaml",
+        "features.md",
+        "identity.json",
+        "metrics.json",
+        "model",
+        "predictions.parquet",
+        "report.html",
+        "schema.json",
+        "train.log",
+        "windows.json",
+    }
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".joblib", ".tmp")]
+
+
+def test_the_terminal_tells_the_numbers_and_where_they_are(finished):
+    _, folder, done = finished
+    metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
+    said = done.stdout
+    assert re.search(rf"ROC AUC +{metrics['auc']:.3f} +0\.500", said)
+    assert "best reachable" in said
+    assert str(folder) in said
+    assert "logged    outputs/experiments.csv" in said
+    assert json.loads((folder / "identity.json").read_text())["run_id"] in said
+    assert done.stderr == ""
+
+
+def test_rows_add_up_from_room_to_room(finished):
+    _, folder, _ = finished
+    windows = json.loads((folder / "windows.json").read_text())
+    rows = windows["rows"]["window"]
+    assert rows["candidates"] == 1500 == sum(n for reason, n in rows.items() if reason != "candidates")
+    fold = windows["folds"][0]
+    assert sum(fold["rows"].values()) == rows["observations"]
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    assert len(predictions) == fold["rows"]["valid"]
+    assert predictions["label"].sum() == fold["positives"]["valid"]
+
+
+def test_predictions_are_typed_and_the_metrics_are_theirs(finished):
+    from sklearn.metrics import roc_auc_score
+
+    _, folder, _ = finished
+    predictions = pd.read_parquet(folder / "predictions.parquet")
+    assert predictions.dtypes.astype(str).to_dict() == {
+        "user_id": "str",
+        "as_of": "datetime64[us, UTC]",
+        "fold": "int64",
+        "seed": "int64",
+        "label": "int8",
+        "probability": "float64",
+    }
+    metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
+    assert metrics["auc"] == pytest.approx(roc_auc_score(predictions["label"], predictions["probability"]), abs=1e-12)
+
+
+def test_the_log_has_one_row_with_the_note(finished):
+    home, folder, _ = finished
+    (row,) = read_rows(home / "outputs" / "experiments.csv")
+    identity = json.loads((folder / "identity.json").read_text())
+    assert row["notes"] == "does it help, really?"
+    assert (row["model"], row["features"], row["status"]) == ("lightgbm", "base+sessions", "done")
+    assert row["config_hash"] == identity["config_hash"]
+    assert float(row["auc"]) == json.loads((folder / "metrics.json").read_text())["metrics"]["auc"]
+
+
+def test_the_config_on_the_shelf_names_the_run_again(finished):
+    from leadscore.pipeline import compose
+
+    _, folder, _ = finished
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["model"]["name"] == "lightgbm"
+    assert list(config) == sorted(config)
+    assert config["data"]["n_leads"] == 1500
+    assert compose(["model=lightgbm", "features=+sessions", SMALL]).features == config["features"]
+
+
+def test_the_dictionary_says_every_column_in_words(finished):
+    _, folder, _ = finished
+    dictionary = (folder / "features.md").read_text()
+    assert "| sessions_last_7_days | Sessions in the seven days before the score is made. | session | 7d before the score | sessions | 0 | an error |" in dictionary
+
+
+def test_the_saved_model_scores_as_it_did(finished):
+    from leadscore.model import load_model
+
+    _, folder, _ = finished
+    from leadscore.pipeline import build_dataset, compose
+
+    dataset = build_dataset(compose(["model=lightgbm", "features=+sessions", SMALL]))
+    predictions = pd.read_parquet(folder / "predictions.parquet").set_index(["user_id", "as_of"])
+    again = load_model(folder / "model").predict_proba(dataset.X.loc[predictions.index])
+    assert again.tolist() == predictions["probability"].tolist()
+
+
+def test_the_same_identity_gives_the_same_predictions(finished, command, tmp_path):
+    _, folder, _ = finished
+    assert command("features=+sessions", "model=lightgbm", SMALL, "model.num_threads=2", "tracking.root=elsewhere").returncode == 0
+    (other,) = (tmp_path / "elsewhere").glob("*/*/identity.json")
+    first, second = json.loads((folder / "identity.json").read_text()), json.loads(other.read_text())
+    assert first["identity"] == second["identity"]
+    assert first["run_id"] != second["run_id"]
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(folder / "predictions.parquet"), pd.read_parquet(other.parent / "predictions.parquet")
+    )
+
+
+def test_two_by_three_runs_and_each_has_a_row(command, tmp_path):
+    done = command("-m", "model=logistic,baseline", "features=base,+sessions,+sessions+recency", SMALL, "report=false")
+    assert done.returncode == 0, done.stderr
+    rows = read_rows(tmp_path / "outputs" / "experiments.csv")
+    assert [(row["model"], row["features"]) for row in rows] == [
+        (model, features)
+        for model in ("logistic", "baseline")
+        for features in ("base", "base+sessions", "base+recency+sessions")
+    ]
+    assert len({row["config_hash"] for row in rows}) == 6
+    assert len({row["validation_hash"] for row in rows}) == 1
+    assert sorted(path.parent.name for path in tmp_path.glob("multirun/*/*/*/identity.json")) == list("012345")
+
+
+def test_one_invalid_choice_refuses_the_sweep_before_its_first_job(command, tmp_path):
+    done = command("-m", "model=logistic,lightgmb", SMALL)
+    assert done.returncode == 1
+    assert "job 1 of 2 (model=lightgmb" in done.stderr
+    assert "Did you mean 'lightgbm'?" in done.stderr
+    assert "no job was started" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_job_that_fails_while_running_does_not_stop_the_others(command, tmp_path):
+    # The third of these horizons leaves nothing to train on, which only the data can tell.
+    done = command("-m", "window.horizon=10d,500d,20d", SMALL, "report=false")
+    assert done.returncode == 1
+    rows = read_rows(tmp_path / "outputs" / "experiments.csv")
+    assert [row["status"] for row in rows] == ["done", "failed", "done"]
+    assert "no observation is left" in json.loads(rows[1]["metrics_json"])["error"]
+    assert "job 1 failed: no observation is left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_starts_in_one_second_get_two_folders(tmp_path):
+    import subprocess
+    import sys
+
+    line = [sys.executable, "-m", "leadscore.train", "data.n_leads=300", "report=false", "model=baseline"]
+    started = [subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [process.communicate() and process.returncode for process in started] == [0, 0]
+    assert len(list(tmp_path.glob("outputs/*/*/identity.json"))) == 2
+    assert len(read_rows(tmp_path / "outputs" / "experiments.csv")) == 2
+
+
+def test_validate_only_shows_the_run_and_leaves_nothing(command, tmp_path):
+    done = command("validate_only=true", "window=snapshots", "window.max_age=60d", "validation=rolling", SMALL)
+    assert done.returncode == 0, done.stderr
+    for part in ("max_age: 60d", "fold 2    train", "purged", "features  9: active_days_last_7_days", "nothing was trained"):
+        assert part in done.stdout
+    assert not list(tmp_path.rglob("identity.json"))
+    assert not (tmp_path / "outputs" / "experiments.csv").exists()
+
+
+def test_a_users_mistake_is_one_message_without_a_traceback(command):
+    done = command("window.horizon=500d", SMALL)
+    assert done.returncode == 1
+    assert done.stderr.startswith("leadscore: no observation is left of 1500 candidates")
+    assert "Traceback" not in done.stderr
+
+
+def test_tracking_none_leaves_the_folder_alone(command, tmp_path):
+    assert command("tracking=none", SMALL, "model=baseline").returncode == 0
+    assert not (tmp_path / "outputs" / "experiments.csv").exists()
+    assert list(tmp_path.glob("outputs/*/*/metrics.json"))
+
+
+def test_a_users_own_features_and_configs_join(command, tmp_path):
+    (tmp_path / "my_features.py").write_text(
+        "from leadscore.features import feature\n\n"
+        "@feature(source='events', event_type='ticket', lookback='7d', no_events=0, unit='tickets')\n"
+        "def tickets_last_7_days(events_df, now):\n"
+        "    '''Tickets in the last seven days.'''\n"
+        "    return events_df.groupby('user_id').size()\n"
+    )
+    (tmp_path / "my_conf" / "features").mkdir(parents=True)
+    (tmp_path / "my_conf" / "features" / "tickets.yaml").write_text("tickets_last_7_days: {}\n")
+    done = command("--config-dir", "my_conf", "features=+tickets", "plugins=[my_features]", SMALL, "report=false")
+    assert done.returncode == 0, done.stderr
+    (dictionary,) = tmp_path.glob("outputs/*/*/features.md")
+    assert "| tickets_last_7_days | Tickets in the last seven days." in dictionary.read_text()
+
+
+def test_a_plugin_that_is_not_there_is_named(command):
+    done = command("plugins=[my_featuers]")
+    assert (done.returncode, done.stderr.strip()) == (1, "leadscore: plugins: module 'my_featuers' cannot be imported: No module named 'my_featuers'")
+
+
+def test_the_python_door_trains_and_opens_a_run_from_anywhere(tmp_path, monkeypatch, capsys):
+    from leadscore import build_dataset, compose, open_run, run, train_model
+
+    monkeypatch.chdir(tmp_path)
+    config = compose(["features=+sessions", SMALL, f"tracking.root={tmp_path / 'kept'}"])
+    dataset = build_dataset(config)
+    trained = train_model(dataset, config)
+    assert trained.metrics["metrics"]["auc"] > 0.6
+    run(config, tmp_path / "kept" / "one")
+    opened = open_run("latest", [tmp_path / "kept"])
+    assert opened.metrics["metrics"] == trained.metrics["metrics"]
+    assert opened.predictions["probability"].tolist() == trained.predictions["probability"].tolist()
+    assert opened.model.predict_proba(dataset.X).between(0, 1).all()
+    assert capsys.readouterr().out == ""
+    assert {path.name for path in tmp_path.iterdir()} == {"kept"}
