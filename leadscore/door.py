@@ -18,7 +18,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.checks import check_job, check_tree, without_hydra
-from leadscore.config.compose import PRIMARY, compose_tree, config_loader, group_choices, named_plugins, register_configs
+from leadscore.config.compose import (
+    PRIMARY,
+    compose_tree,
+    config_loader,
+    group_choices,
+    named_plugins,
+    register_configs,
+)
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.schema import Config
@@ -128,7 +135,9 @@ def check_command(arguments: Any, check: Callable[[Config], Any]) -> None:
             except LeadscoreError as error:
                 if len(jobs) == 1:
                     raise
-                raise type(error)(f"job {number} of {len(jobs)} ({' '.join(overrides)}): {error}; no job was started") from None
+                raise type(error)(
+                    f"job {number} of {len(jobs)} ({' '.join(overrides)}): {error}; no job was started"
+                ) from None
 
 
 def expand(overrides: Sequence[str], loader: Any) -> list[list[str]]:
@@ -153,5 +162,7 @@ def expand(overrides: Sequence[str], loader: Any) -> list[list[str]]:
             key = override.get_key_element()
             choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
-            raise ConfigError(f"{override.input_line}: a range without steps needs a sweeper that samples; list values, or use range()")
+            raise ConfigError(
+                f"{override.input_line}: a range without steps needs a sweeper that samples; list values or use range()"
+            )
     return [list(job) for job in itertools.product(*choices)]

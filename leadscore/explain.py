@@ -43,9 +43,7 @@ def global_importance(explanation: "Explanation", X: pd.DataFrame) -> pd.DataFra
         {
             "feature": pd.Series(list(contributions.columns), dtype="str"),
             "importance": contributions.abs().mean().to_numpy(),
-            "direction": pd.Series(
-                [_direction(X[name], contributions[name]) for name in contributions], dtype="str"
-            ),
+            "direction": pd.Series([_direction(X[name], contributions[name]) for name in contributions], dtype="str"),
         }
     )
     return table.sort_values(["importance", "feature"], ascending=[False, True], ignore_index=True)

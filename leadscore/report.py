@@ -56,7 +56,9 @@ def _compared(run: TrainedRun) -> dict[str, Mapping[str, float | None]]:
 
     columns = {"this run": run.metrics["metrics"]}
     for name in run.folds[-1].baselines:
-        columns[name.replace("_", " ")] = summarise_folds([fold.baselines[name].evaluation for fold in run.folds])["metrics"]
+        columns[name.replace("_", " ")] = summarise_folds([fold.baselines[name].evaluation for fold in run.folds])[
+            "metrics"
+        ]
     reachable = [fold.best_reachable for fold in run.folds if fold.best_reachable is not None]
     if reachable:
         columns["best reachable"] = summarise_folds(reachable)["metrics"]

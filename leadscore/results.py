@@ -54,7 +54,7 @@ class Dataset:
     table: "FeatureTable"
 
     @property
-    def X(self) -> "pd.DataFrame":  # noqa: N802 - the field's name for it
+    def X(self) -> "pd.DataFrame":
         """The model table (n_observations, n_features), indexed by (`user_id`, `as_of`)."""
         return self.table.X
 

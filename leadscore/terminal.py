@@ -51,8 +51,8 @@ def show_windows(windows: Windows) -> None:
     for number, fold in enumerate(windows.folds):
         train, valid = fold.train(as_of), fold.valid(as_of)
         console.print(
-            f"fold {number}    train {train.sum():,} ({label[train].sum():,} converted), purged {fold.purged(as_of).sum():,}, "
-            f"validate {valid.sum():,} ({label[valid].sum():,} converted)"
+            f"fold {number}    train {train.sum():,} ({label[train].sum():,} converted), "
+            f"purged {fold.purged(as_of).sum():,}, validate {valid.sum():,} ({label[valid].sum():,} converted)"
         )
     console.print(f"features  {len(windows.plan.columns)}: {', '.join(each.name for each in windows.plan.columns)}")
     console.print("valid; nothing was trained or recorded (validate_only=true)")
@@ -68,8 +68,8 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     _show_data(console, dataset)
     for result in run.folds:
         console.print(
-            f"fold {result.number}    train {result.n_train:,}, purged {result.n_purged:,}, validate {result.evaluation.n:,} "
-            f"({result.evaluation.positives:,} converted, base rate {result.evaluation.base_rate:.3f})"
+            f"fold {result.number}    train {result.n_train:,}, purged {result.n_purged:,}, "
+            f"validate {result.evaluation.n:,} ({result.evaluation.positives:,} converted, base rate {result.evaluation.base_rate:.3f})"
         )
     strongest = ", ".join(run.importance["feature"].head(3))
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
@@ -79,7 +79,9 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     for check in run.checks:
         if MARKS[check.result]:
             console.print(f"{MARKS[check.result]:9} {check.code} {check.sentence} {check.action}", markup=False)
-    console.print(f"run       {identity['run_id']}  config {identity['config_hash'][:8]}  identity {identity['identity'][:8]}")
+    console.print(
+        f"run       {identity['run_id']}  config {identity['config_hash'][:8]}  identity {identity['identity'][:8]}"
+    )
     console.print(f"files     {folder}", markup=False)
     if where is not None:
         console.print(f"logged    {where}", markup=False)
@@ -88,13 +90,18 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
 def _show_data(console: Console, windows: Any) -> None:
     tables, observations = windows.tables, windows.observations
     events = "no events" if tables.events is None else f"{len(tables.events):,} events"
-    console.print(f"data      {len(tables.leads):,} leads, {events}, complete up to {tables.data_end:%Y-%m-%d %H:%M} UTC")
+    console.print(
+        f"data      {len(tables.leads):,} leads, {events}, complete up to {tables.data_end:%Y-%m-%d %H:%M} UTC"
+    )
     for note in tables.notes:
         console.print(f"          {note}", markup=False)
     counts = observations.counts
     left_out = [f"{n:,} {reason}" for reason, n in counts.items() if n and reason not in ("candidates", "observations")]
     console.print(f"window    {_window(windows.config.window, observations)}")
-    console.print(f"observed  {counts['observations']:,} of {counts['candidates']:,}" + (f"; left out: {', '.join(left_out)}" if left_out else ""))
+    console.print(
+        f"observed  {counts['observations']:,} of {counts['candidates']:,}"
+        + (f"; left out: {', '.join(left_out)}" if left_out else "")
+    )
     console.print(Text("\n".join(f"          {line}" for line in draw_folds(windows.folds).splitlines())))
 
 
@@ -147,4 +154,8 @@ def _yaml(config: Any) -> str:
 
 def _console() -> Console:
     # A pipe or a log file has no width of its own; lines are not cut there.
-    return Console(highlight=False, soft_wrap=True) if sys.stdout.isatty() else Console(highlight=False, soft_wrap=True, width=200)
+    return (
+        Console(highlight=False, soft_wrap=True)
+        if sys.stdout.isatty()
+        else Console(highlight=False, soft_wrap=True, width=200)
+    )

@@ -39,7 +39,9 @@ class Observations:
     counts: Mapping[str, int]
 
 
-def observe(tables: Tables, window: WindowConfig, statuses: Mapping[str, str], labels: Mapping[str, int]) -> Observations:
+def observe(
+    tables: Tables, window: WindowConfig, statuses: Mapping[str, str], labels: Mapping[str, int]
+) -> Observations:
     """Make the window's observation points and label them.
 
     Parameters
@@ -103,12 +105,16 @@ def _candidates(tables: Tables, window: WindowConfig) -> pd.DataFrame:
         return _snapshots(leads, window, tables.data_end)
     if isinstance(window, DelayWindow):
         if not leads["user_id"].is_unique:
-            raise WindowError("window=delay observes each lead once, but user_id repeats in the lead table: choose window=given")
+            raise WindowError(
+                "window=delay observes each lead once, but user_id repeats in the lead table: choose window=given"
+            )
         as_of = leads["created_at"] + pd.Timedelta(parse_duration(window.delay))
     elif "as_of" in leads:
         as_of = leads["as_of"]
     else:
-        raise WindowError("window=given needs the lead table to carry as_of: map it in data.leads.columns, or choose another window")
+        raise WindowError(
+            "window=given needs the lead table to carry as_of: map it in data.leads.columns, or choose another window"
+        )
     return pd.DataFrame({"user_id": leads["user_id"], "as_of": as_of, "lead_row": rows})
 
 
@@ -161,9 +167,9 @@ def _labeller(
     if window.name == "given" and "label" in columns:
         return lambda lead, _: lead["label"].map(dict(labels)).astype("float64")
     if "converted_at" in columns and horizon:
-        return lambda lead, as_of: (
-            (lead["converted_at"] >= as_of) & (lead["converted_at"] < as_of + horizon)
-        ).astype("float64")
+        return lambda lead, as_of: ((lead["converted_at"] >= as_of) & (lead["converted_at"] < as_of + horizon)).astype(
+            "float64"
+        )
     if window.name == "given" and "status" in columns:
         # A status without a time is an outcome only once it is decided.
         decided = {"converted": 1.0, "closed": 0.0, "open": np.nan}

@@ -31,14 +31,20 @@ def event_table(*rows: tuple[str, str, str], **columns: list[object]) -> pd.Data
     """An event log: event_table(("a", "2024-03-02", "login"), ...), sorted as the edge sorts it."""
     user_ids, times, types = zip(*rows, strict=True) if rows else ((), (), ())
     frame = pd.DataFrame(
-        {"user_id": pd.Series(user_ids, dtype="str"), "timestamp": utc(*times), "event_type": pd.Series(types, dtype="str")}
+        {
+            "user_id": pd.Series(user_ids, dtype="str"),
+            "timestamp": utc(*times),
+            "event_type": pd.Series(types, dtype="str"),
+        }
     )
     for name, values in columns.items():
         frame[name] = utc(*values) if name.endswith("_at") else values  # type: ignore[arg-type]
     return frame.sort_values(["user_id", "timestamp"], kind="stable", ignore_index=True)
 
 
-def tables(leads: pd.DataFrame, events: pd.DataFrame | None = None, end: str = "2025-01-01", **attributes: str) -> Tables:
+def tables(
+    leads: pd.DataFrame, events: pd.DataFrame | None = None, end: str = "2025-01-01", **attributes: str
+) -> Tables:
     return Tables(leads, events, pd.Timestamp(end, tz="UTC"), attributes)
 
 

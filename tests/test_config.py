@@ -147,7 +147,11 @@ def test_the_shipped_experiments_compose():
 
 
 def test_every_choice_of_every_group_composes():
-    given = {"window=snapshots": ["window.max_age=90d"], "data=bpic2012": ["data.dir=."], "data=bank_marketing": ["data.dir=."]}
+    given = {
+        "window=snapshots": ["window.max_age=90d"],
+        "data=bpic2012": ["data.dir=."],
+        "data=bank_marketing": ["data.dir=."],
+    }
     with config_loader() as loader:
         from leadscore.config.compose import group_choices
 

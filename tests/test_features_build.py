@@ -65,13 +65,18 @@ def test_a_window_includes_its_first_instant_and_excludes_as_of(calling):
         ("b", "2024-03-08T00:00:00Z", "session"),
         ("b", "2024-03-07T23:59:59.999999Z", "session"),
     )
-    table = build(tables(leads("a", "b"), log), observed(("a", "2024-03-08"), ("b", "2024-03-08")), plan("sessions_last_7_days"))
+    table = build(
+        tables(leads("a", "b"), log), observed(("a", "2024-03-08"), ("b", "2024-03-08")), plan("sessions_last_7_days")
+    )
     assert values(table, "sessions_last_7_days") == [1, 1]
 
 
 def test_the_future_is_never_handed_over_even_to_a_function_without_an_upper_bound(calling):
     log = event_table(
-        ("a", "2024-03-05", "session"), ("a", "2024-03-05", "login"), ("a", "2024-03-20", "session"), ("a", "2024-03-20", "login")
+        ("a", "2024-03-05", "session"),
+        ("a", "2024-03-05", "login"),
+        ("a", "2024-03-20", "session"),
+        ("a", "2024-03-20", "login"),
     )
     asked = observed(("a", "2024-03-08"), ("a", "2024-03-21"))
     table = build(tables(leads("a"), log), asked, plan("sessions_last_7_days", "days_since_last_login"))
@@ -92,7 +97,11 @@ def test_an_event_that_arrived_late_did_not_exist_yet(calling):
 
 def test_each_lead_of_its_own_as_of_gets_what_it_would_get_alone():
     log = event_table(
-        *((user, f"2024-03-{day:02d}T{hour:02d}:30:00Z", "session") for user, hour in (("a", 1), ("b", 13)) for day in range(1, 20))
+        *(
+            (user, f"2024-03-{day:02d}T{hour:02d}:30:00Z", "session")
+            for user, hour in (("a", 1), ("b", 13))
+            for day in range(1, 20)
+        )
     )
     pairs = [(f"l{n}", f"2024-03-{n % 17 + 2:02d}T0{n % 10}:00:00Z") for n in range(100)]
     many = leads(*(user for user, _ in pairs))
@@ -108,7 +117,9 @@ def test_each_lead_of_its_own_as_of_gets_what_it_would_get_alone():
 def test_without_events_the_declared_value_stands_and_a_missing_one_stays_missing(calling):
     log = event_table(("a", "2024-03-05", "session"), ("a", "2024-03-05", "login"))
     asked = observed(("a", "2024-03-08"), ("b", "2024-03-08"))
-    table = build(tables(leads("a", "b"), log), asked, plan("sessions_last_7_days", "days_since_last_login", "last_event_type"))
+    table = build(
+        tables(leads("a", "b"), log), asked, plan("sessions_last_7_days", "days_since_last_login", "last_event_type")
+    )
     assert values(table, "sessions_last_7_days") == [1, 0]
     assert values(table, "days_since_last_login") == [3.0, None]
     assert table.X["last_event_type"].dtype == "str"
@@ -120,7 +131,9 @@ def test_calendar_features_get_true_times(registered, calling):
         """Share of events on a Saturday or Sunday (UTC)."""
         return (events_df["timestamp"].dt.day_of_week >= 5).groupby(events_df["user_id"]).mean()
 
-    log = event_table(("a", "2024-03-02", "x"), ("a", "2024-03-04", "x"), ("b", "2024-03-03", "x"), ("b", "2024-03-05", "x"))
+    log = event_table(
+        ("a", "2024-03-02", "x"), ("a", "2024-03-04", "x"), ("b", "2024-03-03", "x"), ("b", "2024-03-05", "x")
+    )
     asked = observed(("a", "2024-03-08"), ("b", "2024-03-05T12:00:00Z"))
     table = build(tables(leads("a", "b"), log), asked, plan("weekend_share_of_events", "events_last_7_days"))
     assert values(table, "weekend_share_of_events") == [0.5, 0.5]
@@ -153,7 +166,9 @@ def test_a_definition_is_handed_to_the_feature_that_names_it(calling):
 def test_lead_features_read_the_row_of_their_own_observation(calling):
     frame = lead_table({"a": "2024-03-01", "b": "2024-03-02"}, country=["DE", "NA"])
     frame = pd.concat([frame, frame.iloc[[0]].assign(country="FR")], ignore_index=True)
-    chosen = make_plan({"country": {"aggregate": "attribute", "column": "country"}, "lead_age_days": {}}, {}, {"country": "category"})
+    chosen = make_plan(
+        {"country": {"aggregate": "attribute", "column": "country"}, "lead_age_days": {}}, {}, {"country": "category"}
+    )
     asked = observed(("a", "2024-03-08"), ("b", "2024-03-09"), ("a", "2024-03-10"), rows=[0, 1, 2])
     table = build(tables(frame, country="category"), asked, chosen)
     assert values(table, "country") == ["DE", "NA", "FR"]
@@ -161,7 +176,9 @@ def test_lead_features_read_the_row_of_their_own_observation(calling):
 
 
 def test_features_that_read_events_need_a_log():
-    with pytest.raises(FeatureError, match=r"1 features read events \('sessions_last_7_days'\), and the data have none"):
+    with pytest.raises(
+        FeatureError, match=r"1 features read events \('sessions_last_7_days'\), and the data have none"
+    ):
         build(tables(leads("a")), observed(("a", "2024-03-08")), plan("sessions_last_7_days"))
 
 
@@ -177,7 +194,10 @@ BROKEN = {
     "a foreign index": (lambda e, n: pd.Series([1.0, 2.0]), "are none of the 2 leads asked for"),
     "text": (lambda e, n: e.groupby("user_id")["event_type"].last(), "declared a number"),
     "infinity": (lambda e, n: e.groupby("user_id").size() / 0, "is infinite for 1 leads"),
-    "an undeclared missing value": (lambda e, n: e.groupby("user_id").size().astype(float).replace(2, None), "is missing for 1 of 2 leads"),
+    "an undeclared missing value": (
+        lambda e, n: e.groupby("user_id").size().astype(float).replace(2, None),
+        "is missing for 1 of 2 leads",
+    ),
     "an undeclared column": (lambda e, n: e.groupby("user_id")["amount"].sum(), r"declare others with columns=\[...\]"),
     "an exception": (lambda e, n: 1 / 0, "raised ZeroDivisionError"),
 }
@@ -202,7 +222,11 @@ def test_a_function_cannot_change_what_the_next_one_sees(registered, calling):
         return events_df.groupby("user_id").size()
 
     log = event_table(("a", "2024-03-05", "session"))
-    table = build(tables(leads("a"), log), observed(("a", "2024-03-08")), plan("a_vandal", "last_event_type", "days_since_last_event"))
+    table = build(
+        tables(leads("a"), log),
+        observed(("a", "2024-03-08")),
+        plan("a_vandal", "last_event_type", "days_since_last_event"),
+    )
     assert values(table, "last_event_type") == ["session"]
     assert values(table, "days_since_last_event") == [3.0]
     assert log["event_type"].tolist() == ["session"]
@@ -210,7 +234,9 @@ def test_a_function_cannot_change_what_the_next_one_sees(registered, calling):
 
 def test_constant_and_missing_columns_are_told():
     log = event_table(("a", "2024-03-05", "session"), ("b", "2024-03-05", "session"))
-    table = build(tables(leads("a", "b"), log), observed(("a", "2024-03-08"), ("b", "2024-03-08")), plan("sessions_last_7_days"))
+    table = build(
+        tables(leads("a", "b"), log), observed(("a", "2024-03-08"), ("b", "2024-03-08")), plan("sessions_last_7_days")
+    )
     assert table.notes == ("feature 'sessions_last_7_days' has one value for every observation: 1.0",)
 
 
@@ -218,14 +244,25 @@ EVENT = st.tuples(st.sampled_from("abc"), st.integers(0, 40 * 24), st.sampled_fr
 
 
 @settings(max_examples=40, deadline=None)
-@given(log=st.lists(EVENT, min_size=1, max_size=40), asked=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 41)), min_size=1, unique=True))
+@given(
+    log=st.lists(EVENT, min_size=1, max_size=40),
+    asked=st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 41)), min_size=1, unique=True),
+)
 def test_every_way_of_calling_agrees_with_a_loop_over_leads(log, asked):
-    rows = [(user, str(pd.Timestamp("2024-03-01", tz="UTC") + pd.Timedelta(hours=hour)), kind) for user, hour, kind in log]
-    rows += [("zz", "2024-03-01", kind) for kind in ("session", "login")]  # every type occurs, for a lead that is not asked for
+    rows = [
+        (user, str(pd.Timestamp("2024-03-01", tz="UTC") + pd.Timedelta(hours=hour)), kind) for user, hour, kind in log
+    ]
+    rows += [
+        ("zz", "2024-03-01", kind) for kind in ("session", "login")
+    ]  # every type occurs, for a lead that is not asked for
     events = event_table(*rows)
     pairs = [(user, str(pd.Timestamp("2024-03-01", tz="UTC") + pd.Timedelta(days=day))) for user, day in asked]
     observations = observed(*pairs, rows=[0] * len(pairs))
-    chosen = plan("sessions_last_7_days", "days_since_last_login", logins={"aggregate": "count", "event_type": "login", "lookback": "10d"})
+    chosen = plan(
+        "sessions_last_7_days",
+        "days_since_last_login",
+        logins={"aggregate": "count", "event_type": "login", "lookback": "10d"},
+    )
     expected = []
     for user, as_of in observations[["user_id", "as_of"]].itertuples(index=False):
         own = events[(events["user_id"] == user) & (events["timestamp"] < as_of)]

@@ -59,7 +59,9 @@ def test_a_feature_without_a_docstring_is_refused():
 
 def test_one_name_for_two_functions_is_refused_with_both_places():
     declared()
-    with pytest.raises(FeatureError, match=r"'sessions_last_7_days' is registered twice: .*activity.py:\d+ and .*test_features"):
+    with pytest.raises(
+        FeatureError, match=r"'sessions_last_7_days' is registered twice: .*activity.py:\d+ and .*test_features"
+    ):
 
         @feature(source="events", no_events=0)
         def sessions_last_7_days(events_df, now):
@@ -105,7 +107,9 @@ def test_a_parameter_takes_the_type_of_its_default(given, kept):
 @pytest.mark.parametrize("given", ["14", 14.5, True])
 def test_a_parameter_of_another_type_is_refused(given):
     declared()
-    with pytest.raises(FeatureError, match=r"features.some_feature.days: .* is not of the type of its default \(int 7\)"):
+    with pytest.raises(
+        FeatureError, match=r"features.some_feature.days: .* is not of the type of its default \(int 7\)"
+    ):
         make_plan({"some_feature": {"days": given}}, {}, {})
 
 
@@ -123,7 +127,9 @@ def test_features_that_need_each_other_in_a_circle_are_refused():
 
 
 def test_unknown_definitions_are_named():
-    with pytest.raises(FeatureError, match=r"definitions.active_user=any_event: unknown definition. Did you mean 'any_event_30d'"):
+    with pytest.raises(
+        FeatureError, match=r"definitions.active_user=any_event: unknown definition. Did you mean 'any_event_30d'"
+    ):
         make_plan({"is_active_user": {}}, {"active_user": "any_event"}, {})
     with pytest.raises(FeatureError, match=r"definitions.active_user is not set"):
         make_plan({"is_active_user": {}}, {}, {})
@@ -132,7 +138,9 @@ def test_unknown_definitions_are_named():
 def test_several_lookbacks_make_several_features():
     built = register_aggregate("visits", "count", event_type="session", lookback=["7d", "30d"])
     assert [each.name for each in built] == ["visits_7d", "visits_30d"]
-    from_config = make_plan({"visits": {"aggregate": "count", "event_type": "session", "lookback": ["7d", "30d"]}}, {}, {})
+    from_config = make_plan(
+        {"visits": {"aggregate": "count", "event_type": "session", "lookback": ["7d", "30d"]}}, {}, {}
+    )
     assert [each.aggregate for each in from_config.columns] == [built[1].aggregate, built[0].aggregate]
 
 
@@ -174,7 +182,9 @@ LOG = event_table(
     ],
 )
 def test_each_aggregate_counts_what_it_says(spec, expected):
-    asked = pd.DataFrame({"user_id": pd.Series(["a", "b"], dtype="str"), "as_of": utc("2024-03-08", "2024-03-08"), "lead_row": [0, 1]})
+    asked = pd.DataFrame(
+        {"user_id": pd.Series(["a", "b"], dtype="str"), "as_of": utc("2024-03-08", "2024-03-08"), "lead_row": [0, 1]}
+    )
     chosen = make_plan({"it": spec}, {}, {})
     column = build(tables(lead_table({"a": "2024-01-01", "b": "2024-01-01"}), LOG), asked, chosen).X["it"]
     if column.dtype == "float64":
@@ -184,7 +194,10 @@ def test_each_aggregate_counts_what_it_says(spec, expected):
 
 
 def test_every_aggregate_is_tried_above():
-    tried = {case.args[0][0]["aggregate"] if hasattr(case, "args") else case[0]["aggregate"] for case in test_each_aggregate_counts_what_it_says.pytestmark[0].args[1]}
+    tried = {
+        case.args[0][0]["aggregate"] if hasattr(case, "args") else case[0]["aggregate"]
+        for case in test_each_aggregate_counts_what_it_says.pytestmark[0].args[1]
+    }
     assert tried == set(AGGREGATES)
 
 

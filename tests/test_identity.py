@@ -30,7 +30,11 @@ def asked_parts(*overrides: str) -> dict[str, str]:
 RECORDED = {
     (): "cc1242d556eef37b76f03bd00634b21bd361a2010506af0f43bc391c0e279890",
     ("model=lightgbm", "features=+sessions"): "d4b247f1df6190c4940e2d97dd2f882c0abbc8dac8dafef6e48917c6ecf4726a",
-    ("window=snapshots", "window.max_age=90d", "validation=rolling"): "91fa03e0bf43161958615a4e59ad4d3ef64bf960f6c96a06de062b6196123901",
+    (
+        "window=snapshots",
+        "window.max_age=90d",
+        "validation=rolling",
+    ): "91fa03e0bf43161958615a4e59ad4d3ef64bf960f6c96a06de062b6196123901",
 }
 
 
@@ -47,7 +51,15 @@ def test_recorded_names_still_hold(overrides):
         ["model=lightgbm", "features=+sessions", "model.learning_rate=3e-2", "model.reg_lambda=5"],
         ["model=lightgbm", "features=+sessions", "window.horizon=720h"],
         ["model=lightgbm", "features=+sessions", "model.num_threads=2"],
-        ["model=lightgbm", "features=+sessions", "seed=5", "notes=again", "tracking=none", "tracking.root=elsewhere", "report=false"],
+        [
+            "model=lightgbm",
+            "features=+sessions",
+            "seed=5",
+            "notes=again",
+            "tracking=none",
+            "tracking.root=elsewhere",
+            "report=false",
+        ],
     ],
 )
 def test_spelling_order_and_what_cannot_change_a_prediction_leave_the_name(same):

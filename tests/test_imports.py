@@ -11,7 +11,19 @@ PACKAGE = Path(__file__).resolve().parents[1] / "leadscore"
 
 # The hall: values, words and contracts that every room may use.
 HALL = {"errors", "times", "tables", "results", "config"}
-ROOMS = {"data", "schemas", "window", "features", "split", "model", "evaluate", "explain", "identity", "record", "report"}
+ROOMS = {
+    "data",
+    "schemas",
+    "window",
+    "features",
+    "split",
+    "model",
+    "evaluate",
+    "explain",
+    "identity",
+    "record",
+    "report",
+}
 # The exceptions: the record and the report draw folds and list metrics, the model room writes its own folder.
 ALLOWED = {("record", "split"), ("record", "model"), ("report", "split"), ("report", "record"), ("report", "evaluate")}
 # They know the way: doors call the pipeline, the pipeline walks through the rooms.
@@ -43,7 +55,9 @@ def imported(path: Path, *, at_top: bool = False) -> set[str]:
 
 
 def test_every_part_of_the_package_has_its_place_in_the_house():
-    assert {room_of(path) for path in modules()} == HALL | ROOMS | WALKERS - {"__main__"} | ({"__main__"} if (PACKAGE / "__main__.py").exists() else set())
+    assert {room_of(path) for path in modules()} == HALL | ROOMS | WALKERS - {"__main__"} | (
+        {"__main__"} if (PACKAGE / "__main__.py").exists() else set()
+    )
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -71,6 +85,8 @@ def test_help_and_refusals_start_without_heavy_libraries(arguments, tmp_path):
         "except SystemExit: pass\n"
         "print('IMPORTED', *sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     loaded = set(done.stdout.split("IMPORTED")[1].split())
     assert not loaded & HEAVY

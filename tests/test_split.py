@@ -92,7 +92,7 @@ def test_rolling_folds_slide_with_a_training_length():
 
 
 def test_too_long_a_horizon_leaves_nothing_to_train_on_and_says_which_keys_decide():
-    with pytest.raises(WindowError, match="window.horizon"):
+    with pytest.raises(WindowError, match=r"window\.horizon"):
         make_folds(daily(100), 90 * DAY, HoldoutValidation(share=0.2))
 
 

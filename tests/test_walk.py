@@ -20,7 +20,9 @@ def finished(tmp_path_factory):
 
     home = tmp_path_factory.mktemp("walk")
     line = ["model=lightgbm", "features=+sessions", SMALL, "notes=does it help, really?"]
-    done = subprocess.run([sys.executable, "-m", "leadscore.train", *line], cwd=home, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "leadscore.train", *line], cwd=home, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     (identity,) = home.glob("outputs/*/*/identity.json")
     return home, identity.parent, done
@@ -111,7 +113,10 @@ def test_the_config_on_the_shelf_names_the_run_again(finished):
 def test_the_dictionary_says_every_column_in_words(finished):
     _, folder, _ = finished
     dictionary = (folder / "features.md").read_text()
-    assert "| sessions_last_7_days | Sessions in the seven days before the score is made. | session | 7d before the score | sessions | 0 | an error |" in dictionary
+    assert (
+        "| sessions_last_7_days | Sessions in the seven days before the score is made. | session | 7d before the score "
+        "| sessions | 0 | an error |" in dictionary
+    )
 
 
 def test_the_saved_model_scores_as_it_did(finished):
@@ -128,7 +133,12 @@ def test_the_saved_model_scores_as_it_did(finished):
 
 def test_the_same_identity_gives_the_same_predictions(finished, command, tmp_path):
     _, folder, _ = finished
-    assert command("features=+sessions", "model=lightgbm", SMALL, "model.num_threads=2", "tracking.root=elsewhere").returncode == 0
+    assert (
+        command(
+            "features=+sessions", "model=lightgbm", SMALL, "model.num_threads=2", "tracking.root=elsewhere"
+        ).returncode
+        == 0
+    )
     (other,) = (tmp_path / "elsewhere").glob("*/*/identity.json")
     first, second = json.loads((folder / "identity.json").read_text()), json.loads(other.read_text())
     assert first["identity"] == second["identity"]
@@ -186,7 +196,13 @@ def test_two_starts_in_one_second_get_two_folders(tmp_path):
 def test_validate_only_shows_the_run_and_leaves_nothing(command, tmp_path):
     done = command("validate_only=true", "window=snapshots", "window.max_age=60d", "validation=rolling", SMALL)
     assert done.returncode == 0, done.stderr
-    for part in ("max_age: 60d", "fold 2    train", "purged", "features  9: active_days_last_7_days", "nothing was trained"):
+    for part in (
+        "max_age: 60d",
+        "fold 2    train",
+        "purged",
+        "features  9: active_days_last_7_days",
+        "nothing was trained",
+    ):
         assert part in done.stdout
     assert not list(tmp_path.rglob("identity.json"))
     assert not (tmp_path / "outputs" / "experiments.csv").exists()
@@ -223,7 +239,10 @@ def test_a_users_own_features_and_configs_join(command, tmp_path):
 
 def test_a_plugin_that_is_not_there_is_named(command):
     done = command("plugins=[my_featuers]")
-    assert (done.returncode, done.stderr.strip()) == (1, "leadscore: plugins: module 'my_featuers' cannot be imported: No module named 'my_featuers'")
+    assert (done.returncode, done.stderr.strip()) == (
+        1,
+        "leadscore: plugins: module 'my_featuers' cannot be imported: No module named 'my_featuers'",
+    )
 
 
 def test_the_python_door_trains_and_opens_a_run_from_anywhere(tmp_path, monkeypatch, capsys):

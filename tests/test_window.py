@@ -16,7 +16,9 @@ def labels(observations) -> dict[str, int]:
 
 
 def excluded(observations) -> dict[str, int]:
-    return {reason: n for reason, n in observations.counts.items() if n and reason not in ("candidates", "observations")}
+    return {
+        reason: n for reason, n in observations.counts.items() if n and reason not in ("candidates", "observations")
+    }
 
 
 def test_the_outcome_window_includes_its_start_and_excludes_its_end():
@@ -62,7 +64,9 @@ def test_snapshots_see_each_lead_at_risk_and_younger_than_max_age():
     leads = lead_table({"early": "2024-03-01", "late": "2024-03-10"}, converted_at=["2024-03-16", None])
     window = SnapshotsWindow(every="7d", max_age="15d", horizon="7d")
     seen = observe(tables(leads, end="2024-04-01"), window, {}, {})
-    pairs = [(user, f"{as_of:%m-%d}", label) for user, as_of, label in seen.frame[["user_id", "as_of", "label"]].values]
+    pairs = [
+        (user, f"{as_of:%m-%d}", label) for user, as_of, label in seen.frame[["user_id", "as_of", "label"]].to_numpy()
+    ]
     assert pairs == [
         ("early", "03-01", 0),
         ("early", "03-08", 0),
@@ -82,7 +86,7 @@ def test_given_rows_may_repeat_a_lead_and_carry_the_label():
         }
     )
     seen = observe(tables(leads), GivenWindow(horizon="0d"), {}, {"won": 1, "lost": 0})
-    assert seen.frame[["user_id", "label", "lead_row"]].values.tolist() == [["a", 1, 0], ["a", 0, 1]]
+    assert seen.frame[["user_id", "label", "lead_row"]].to_numpy().tolist() == [["a", 1, 0], ["a", 0, 1]]
     assert excluded(seen) == {"undecided (no label yet)": 1}
 
 

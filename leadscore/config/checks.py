@@ -88,13 +88,12 @@ def _unknown_keys(node: DictConfig, path: str = "") -> Iterator[str]:
     if not dataclasses.is_dataclass(schema):
         return
     known = [field.name for field in dataclasses.fields(schema) if not field.metadata.get("omegaconf_ignore")]
-    for key in node:
+    for key in map(str, node):
         if key not in known:
             where = f" in {path.rstrip('.')}" if path else ""
-            yield f"unknown key '{path}{key}'. {did_you_mean(str(key), known, f'Keys{where}')}"
-        elif not OmegaConf.is_missing(node, key) and isinstance(child := node._get_node(key), DictConfig):
-            if not child._is_none() and not child._is_interpolation():
-                yield from _unknown_keys(child, f"{path}{key}.")
+            yield f"unknown key '{path}{key}'. {did_you_mean(key, known, f'Keys{where}')}"
+        elif not OmegaConf.is_missing(node, key) and isinstance(node[key], DictConfig):
+            yield from _unknown_keys(node[key], f"{path}{key}.")
 
 
 def _visit(node: Any, path: str) -> Iterator[tuple[str, str | None]]:

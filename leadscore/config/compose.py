@@ -21,7 +21,15 @@ from leadscore.errors import ConfigError
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["PRIMARY", "compose_tree", "config_loader", "group_choices", "named_plugins", "register_configs", "register_schema"]
+__all__ = [
+    "PRIMARY",
+    "compose_tree",
+    "config_loader",
+    "group_choices",
+    "named_plugins",
+    "register_configs",
+    "register_schema",
+]
 
 PRIMARY = "train"
 

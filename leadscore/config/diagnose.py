@@ -78,7 +78,10 @@ def _wrong_choice(group: str, name: str, options: Sequence[str]) -> str | None:
                 f"'{BASE}' is in already. {did_you_mean(name.strip('+'), set(known) - {BASE}, 'Sets')}"
             )
         unknown = [added_name for added_name in added if added_name not in known]
-        return "; ".join(f"features={name}: unknown set '{each}'. {did_you_mean(each, known, 'Sets')}" for each in unknown) or None
+        return (
+            "; ".join(f"features={name}: unknown set '{each}'. {did_you_mean(each, known, 'Sets')}" for each in unknown)
+            or None
+        )
     if name in options:
         return None
     return f"{group}={name}: unknown choice '{name}' of {group}. {did_you_mean(name, options, 'Choices')}"

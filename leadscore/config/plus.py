@@ -81,6 +81,7 @@ class PlusSearchPath(SearchPathPlugin):
     user_folder: str | None = None  # for the Compose API, which has no --config-dir
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append to the search path that Hydra is about to use."""
         search_path.append(provider="leadscore", path="plus://")
         if self.user_folder is not None:
             search_path.append(provider="command-line", path=f"file://{self.user_folder}")

@@ -54,7 +54,7 @@ def _validation(config: Config) -> Iterator[str]:
         if parse_duration(validation.train_length) <= purged:
             yield (
                 f"validation.train_length {validation.train_length} is not longer than window.horizon "
-                f"{config.window.horizon} plus validation.embargo {validation.embargo}: the purge leaves no training row"
+                f"{config.window.horizon} plus validation.embargo {validation.embargo}: the purge leaves no row"
             )
 
 

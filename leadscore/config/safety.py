@@ -24,12 +24,17 @@ def unsafe_parts(tree: DictConfig) -> list[str]:
     plain = OmegaConf.to_container(tree, resolve=False)
     assert isinstance(plain, dict)
     hydra = plain.pop("hydra", {})
-    found = [f"{where}: _target_ is not allowed in a config; a config names registered things" for where, _ in _targets(plain)]
+    found = [
+        f"{where}: _target_ is not allowed in a config; a config names registered things"
+        for where, _ in _targets(plain)
+    ]
     for where, target in _targets(hydra, "hydra"):
         if not str(target).startswith(HYDRAS_OWN):
             found.append(f"{where}: _target_ {target!r} is neither Hydra's own nor an installed Hydra plugin's")
     if hydra.get("callbacks"):
-        found.append(f"hydra.callbacks ({', '.join(hydra['callbacks'])}): callbacks would run foreign code and are not allowed")
+        found.append(
+            f"hydra.callbacks ({', '.join(hydra['callbacks'])}): callbacks would run foreign code and are not allowed"
+        )
     for node in LOGGING:
         found.extend(_foreign_logging(node, tree))
     return found

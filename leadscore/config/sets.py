@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["chosen_sets", "disagreeing_sets"]
 
 
-def chosen_sets(hydra: DictConfig) -> list[str]:
+def chosen_sets(hydra: Any) -> list[str]:
     """Return the names of the feature sets that a job chose.
 
     Parameters
     ----------
-    hydra : DictConfig
+    hydra : DictConfig or HydraConf
         Hydra's own node: it records a choice by name, but forgets a list (`features=[base,money]`), which
         then stands among the overrides.
     """
@@ -58,4 +58,4 @@ def _set(name: str, loader: "ConfigLoader") -> dict[str, Any]:
     loaded = loader.load_configuration(f"{GROUP}/{name}", [], run_mode=RunMode.RUN, from_shell=False)
     features = OmegaConf.to_container(loaded.get(GROUP) or OmegaConf.create(), resolve=False)
     assert isinstance(features, dict)
-    return features
+    return {str(name): parameters for name, parameters in features.items()}

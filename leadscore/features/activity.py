@@ -9,8 +9,8 @@ __all__ = [
     "events_last_7_days",
     "logins_last_7_days",
     "page_views_last_7_days",
-    "sessions_last_24_hours",
     "sessions_last_7_days",
+    "sessions_last_24_hours",
     "sessions_trend_7_days",
 ]
 

@@ -9,6 +9,7 @@ both build. Several lookbacks give several features, `logins_7d` and `logins_30d
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -17,8 +18,6 @@ from leadscore.features.registry import FEATURES, Feature, register
 from leadscore.times import format_duration, parse_duration
 
 __all__ = ["AGGREGATES", "Aggregate", "attribute_features", "build_aggregates", "register_aggregate"]
-
-DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -48,69 +47,53 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How one aggregate is computed from grouped rows, and what it means."""
+    """How one aggregate is computed from a lead's rows, and what it means.
+
+    `compute(rows, column, now)` returns a Series indexed by `user_id`.
+    """
 
     compute: Callable[[Any, str | None, Any], Any]
     words: str
-    no_events: float | None = None
-    missing: str | None = None
+    unit: str
+    no_events: float | None = None  # None: missing, and `_feature` says what that means
     needs_column: bool = False
     dtype: str = "number"
-    unit: str = "events"
 
 
+def _of_column(method: str) -> Callable[[Any, str | None, Any], Any]:
+    return lambda rows, column, now: getattr(rows.groupby("user_id", sort=False)[column], method)()
 
-def _by_lead(rows: Any) -> Any:
-    return rows.groupby("user_id", sort=False)
+
+def _count(rows: Any, column: str | None, now: Any) -> Any:
+    return rows.groupby("user_id", sort=False).size()
 
 
-NEVER = "no such event yet"
+def _days_since(method: str) -> Callable[[Any, str | None, Any], Any]:
+    def days(rows: Any, column: str | None, now: Any) -> Any:
+        times = rows.groupby("user_id", sort=False)["timestamp"]
+        return (now - getattr(times, method)()).dt.total_seconds() / 86_400
+
+    return days
+
+
+def _active_days(rows: Any, column: str | None, now: Any) -> Any:
+    # A day is 24 hours counted back from the score, so no zone is needed: 25 hours ago is day 1.
+    days_ago = (now - rows["timestamp"]) // timedelta(days=1)
+    return days_ago.groupby(rows["user_id"], sort=False).nunique()
+
+
 AGGREGATES: dict[str, _Kind] = {
-    "count": _Kind(lambda rows, _, now: _by_lead(rows).size(), "number of {what}", no_events=0.0),
-    "sum": _Kind(lambda rows, column, now: _by_lead(rows)[column].sum(), "sum of {column} over {what}", 0.0, None, True, unit="sum"),
-    "mean": _Kind(lambda rows, column, now: _by_lead(rows)[column].mean(), "mean {column} of {what}", None, NEVER, True, unit="mean"),
-    "min": _Kind(lambda rows, column, now: _by_lead(rows)[column].min(), "smallest {column} of {what}", None, NEVER, True, unit="value"),
-    "max": _Kind(lambda rows, column, now: _by_lead(rows)[column].max(), "largest {column} of {what}", None, NEVER, True, unit="value"),
-    "distinct": _Kind(
-        lambda rows, column, now: _by_lead(rows)[column].nunique(), "distinct {column} of {what}", 0.0, None, True, unit="values"
-    ),
-    "last": _Kind(
-        lambda rows, column, now: _by_lead(rows)[column].last(),
-        "latest {column} of {what}",
-        None,
-        NEVER,
-        True,
-        dtype="category",
-        unit="",
-    ),
-    "days_since_last": _Kind(
-        lambda rows, _, now: (now - _by_lead(rows)["timestamp"].max()).dt.total_seconds() / DAY,
-        "days since the last of {what}",
-        None,
-        NEVER,
-        unit="days",
-    ),
-    "days_since_first": _Kind(
-        lambda rows, _, now: (now - _by_lead(rows)["timestamp"].min()).dt.total_seconds() / DAY,
-        "days since the first of {what}",
-        None,
-        NEVER,
-        unit="days",
-    ),
-    # A day is a whole 24 hours counted back from as_of, so the count needs no zone.
-    "active_days": _Kind(
-        lambda rows, _, now: ((now - rows["timestamp"]) // _one_day()).groupby(rows["user_id"], sort=False).nunique(),
-        "days (24 h back from the score) with {what}",
-        0.0,
-        unit="days",
-    ),
+    "count": _Kind(_count, "number of {what}", "events", no_events=0.0),
+    "sum": _Kind(_of_column("sum"), "sum of {column} over {what}", "sum", no_events=0.0, needs_column=True),
+    "mean": _Kind(_of_column("mean"), "mean {column} of {what}", "mean", needs_column=True),
+    "min": _Kind(_of_column("min"), "smallest {column} of {what}", "value", needs_column=True),
+    "max": _Kind(_of_column("max"), "largest {column} of {what}", "value", needs_column=True),
+    "distinct": _Kind(_of_column("nunique"), "distinct {column} of {what}", "values", no_events=0.0, needs_column=True),
+    "last": _Kind(_of_column("last"), "latest {column} of {what}", "", needs_column=True, dtype="category"),
+    "days_since_last": _Kind(_days_since("max"), "days since the last of {what}", "days"),
+    "days_since_first": _Kind(_days_since("min"), "days since the first of {what}", "days"),
+    "active_days": _Kind(_active_days, "days (24 h back from the score) with {what}", "days", no_events=0.0),
 }
-
-
-def _one_day() -> Any:
-    import pandas as pd
-
-    return pd.Timedelta(days=1)
 
 
 def register_aggregate(name: str, aggregate: str, **spec: Any) -> list[Feature]:
@@ -169,7 +152,9 @@ def _words(value: Any) -> tuple[str, ...]:
 def _feature(name: str, spec: Aggregate, where: str) -> Feature:
     kind = AGGREGATES[spec.aggregate]
     if kind.needs_column != (spec.column is not None):
-        raise FeatureError(f"{where}: the aggregate {spec.aggregate} {'needs a' if kind.needs_column else 'takes no'} column")
+        raise FeatureError(
+            f"{where}: the aggregate {spec.aggregate} {'needs a' if kind.needs_column else 'takes no'} column"
+        )
     try:
         lookback = parse_duration(spec.lookback) if spec.lookback is not None else None
     except ValueError as error:
@@ -183,7 +168,7 @@ def _feature(name: str, spec: Aggregate, where: str) -> Feature:
         columns=tuple(sorted(columns - {"user_id", "timestamp", "event_type"})),
         lookback=lookback,
         no_events=kind.no_events,
-        missing=kind.missing,
+        missing="no such event before the score" if kind.no_events is None else None,
         unit=kind.unit,
         dtype=kind.dtype,
         meaning=_meaning(spec, kind, format_duration(lookback) if lookback else None),
@@ -223,7 +208,9 @@ def attribute_features(name: str, entry: Mapping[str, Any], attributes: Mapping[
         raise FeatureError(f"{where}: the aggregate attribute takes column, and only that")
     column = entry["column"]
     if column not in attributes:
-        raise FeatureError(f"{where}: '{column}' is not in data.known_at_creation. {did_you_mean(column, attributes, 'Listed')}")
+        raise FeatureError(
+            f"{where}: '{column}' is not in data.known_at_creation. {did_you_mean(column, attributes, 'Listed')}"
+        )
     return [_attribute(name, column, attributes[column])]
 
 

@@ -127,7 +127,9 @@ class _Events:
 
     def __init__(self, tables: Tables, observations: pd.DataFrame) -> None:
         if tables.events is None:
-            self.log = pd.DataFrame({"user_id": pd.Series(dtype="str"), "timestamp": pd.Series(dtype=observations["as_of"].dtype)})
+            self.log = pd.DataFrame(
+                {"user_id": pd.Series(dtype="str"), "timestamp": pd.Series(dtype=observations["as_of"].dtype)}
+            )
         else:
             self.log = tables.events
         self.users = pd.Index(observations["user_id"].unique())
@@ -144,7 +146,9 @@ class _Events:
         taken = self.rows_by_user[np.repeat(self.first[users], n) + within]
         order = np.argsort(taken, kind="stable")  # the log's own order
         rows = self.log.iloc[taken[order]]
-        as_of = pd.Series(batch.as_of.dt.tz_convert(None).to_numpy().repeat(n)[order], index=rows.index).dt.tz_localize("UTC")
+        as_of = pd.Series(batch.as_of.dt.tz_convert(None).to_numpy().repeat(n)[order], index=rows.index).dt.tz_localize(
+            "UTC"
+        )
         known = rows["timestamp"] < as_of
         if "ingested_at" in rows:
             known &= rows["ingested_at"] <= as_of
@@ -173,10 +177,7 @@ def _compute(
     values: dict[str, pd.Series] = {}
     for step in steps:
         each = step.feature
-        if each.source == "events" and rows is not None:
-            handed = rows.of(each)
-        else:
-            handed = _lead_slice(leads, batch, each)
+        handed = _lead_slice(leads, batch, each) if rows is None or each.source == "leads" else rows.of(each)
         inputs = {argument: values[name] for argument, name in step.inputs.items()}
         with clock.timing(each.name):
             result = _call(step, handed, batch.now, inputs)
@@ -220,7 +221,9 @@ def _call(step: Planned, rows: pd.DataFrame, now: pd.Timestamp, inputs: Mapping[
         hint = ""
         if isinstance(error, KeyError) and error.args and error.args[0] not in rows.columns:
             hint = f"; it is handed {', '.join(rows.columns)}: declare others with columns=[...]"
-        raise FeatureError(f"feature '{each.name}' raised {type(error).__name__}: {error}{hint} (now = {now})") from error
+        raise FeatureError(
+            f"feature '{each.name}' raised {type(error).__name__}: {error}{hint} (now = {now})"
+        ) from error
 
 
 def _calendar_readers(plan: Plan) -> set[str]:
@@ -269,9 +272,9 @@ def _check_shift(
         if not same.all():
             at = int(np.flatnonzero(~same)[0])
             problems.append(
-                f"feature '{name}' gives lead {observations['user_id'].iloc[sample[at]]!r} {true[at]!r} alone at its true "
-                f"times and {shifted[at]!r} in one call over shifted events: it reads the calendar (clock times, weekdays), "
-                f"or other leads. Declare calendar=True for the first; a feature may not do the second"
+                f"feature '{name}' gives lead {observations['user_id'].iloc[sample[at]]!r} {true[at]!r} alone at its "
+                f"true times and {shifted[at]!r} in one call over shifted events: it reads the calendar (clock times, "
+                f"weekdays), or other leads. Declare calendar=True for the first; a feature may not do the second"
             )
     raise_all(FeatureError, problems)
 
@@ -288,8 +291,8 @@ def _refuse_impossible(plan: Plan, tables: Tables) -> None:
     if tables.events is None:
         if plan.needs_events:
             raise FeatureError(
-                f"{len(plan.needs_events)} features read events ({examples(plan.needs_events)}), and the data have none "
-                f"(data.events is not set): choose features that read the lead table, as in features=attributes"
+                f"{len(plan.needs_events)} features read events ({examples(plan.needs_events)}), and the data have "
+                f"none (data.events is not set): choose features that read the lead table, as in features=attributes"
             )
         return
     types, columns = set(tables.events["event_type"].unique()), set(tables.events.columns)
@@ -301,8 +304,8 @@ def _refuse_impossible(plan: Plan, tables: Tables) -> None:
         absent = [name for name in each.columns if name not in columns]
         if absent:
             problems.append(
-                f"feature '{each.name}' reads the event column {examples(absent)}; the log has {', '.join(sorted(columns))} "
-                f"(data.events.columns maps them)"
+                f"feature '{each.name}' reads the event column {examples(absent)}; the log has "
+                f"{', '.join(sorted(columns))} (data.events.columns maps them)"
             )
         unseen = [name for name in each.event_types if name not in types]
         if unseen:

@@ -41,7 +41,9 @@ def checked_values(each: Feature, result: Any, asked: pd.Index, now: Any) -> pd.
         raise FeatureError(f"{where} returned a {type(result).__name__}; it must return a Series indexed by user_id")
     if not result.index.is_unique:
         doubled = result.index[result.index.duplicated()].unique()
-        raise FeatureError(f"{where} returned {len(doubled)} leads more than once ({examples(doubled)}); one value a lead")
+        raise FeatureError(
+            f"{where} returned {len(doubled)} leads more than once ({examples(doubled)}); one value a lead"
+        )
     values = _typed(each, result, where).to_numpy()
     found = result.index.get_indexer(asked)
     left_out = found < 0
@@ -57,8 +59,8 @@ def checked_values(each: Feature, result: Any, asked: pd.Index, now: Any) -> pd.
     missing = pd.isna(values)
     if missing.any() and each.missing is None:
         raise FeatureError(
-            f"{where} is missing for {int(missing.sum())} of {len(asked)} leads ({examples(asked[missing])}), and does not "
-            f"declare what a missing value means: return a value, or declare missing='...'"
+            f"{where} is missing for {int(missing.sum())} of {len(asked)} leads ({examples(asked[missing])}), and does "
+            f"not declare what a missing value means: return a value, or declare missing='...'"
         )
     return pd.Series(values, index=asked)
 

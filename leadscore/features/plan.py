@@ -134,7 +134,9 @@ class _Planner:
         if need in DEFINITIONS:
             if need not in self.definitions:
                 known = did_you_mean("", DEFINITIONS[need], "Registered")
-                raise FeatureError(f"feature '{user.name}' needs the concept '{need}', but definitions.{need} is not set. {known}")
+                raise FeatureError(
+                    f"feature '{user.name}' needs the concept '{need}', but definitions.{need} is not set. {known}"
+                )
             return find_definition(need, self.definitions[need])
         if need in FEATURES:
             return FEATURES[need]
@@ -142,7 +144,7 @@ class _Planner:
         raise FeatureError(f"feature '{user.name}' needs '{need}', which is neither a feature nor a concept. {known}")
 
     def check_attributes(self, attributes: Mapping[str, str]) -> None:
-        """A lead column reaches a feature only when the data config says that it was known at creation."""
+        """Refuse lead columns that the data config does not say were known at creation."""
         for step in self.steps.values():
             if step.feature.source != "leads":
                 continue
@@ -150,7 +152,7 @@ class _Planner:
             if undeclared:
                 self.problems.append(
                     f"feature '{step.feature.name}' reads the lead column{'s' if len(undeclared) > 1 else ''} "
-                    f"{', '.join(undeclared)}, not listed in data.known_at_creation ({', '.join(attributes) or 'empty'})"
+                    f"{', '.join(undeclared)}, not listed in data.known_at_creation ({', '.join(attributes) or 'none'})"
                 )
 
 

@@ -101,7 +101,7 @@ FEATURES: dict[str, Feature] = {}
 DEFINITIONS: dict[str, dict[str, Feature]] = {}  # concept -> definition name -> how it is computed
 
 
-def feature(
+def feature(  # noqa: PLR0913 - a declaration says all of it by name
     *,
     source: str,
     event_type: str | Iterable[str] = (),
@@ -143,7 +143,7 @@ def feature(
         register(FEATURES, _declared(function, **declaration))
         return function
 
-    declaration = {
+    declaration: dict[str, Any] = {
         "source": source,
         "event_types": (event_type,) if isinstance(event_type, str) else tuple(event_type),
         "columns": tuple(columns),
@@ -211,7 +211,9 @@ def _declared(function: Callable[..., Any], *, lookback: str | None = None, **de
         function=function,
         lookback=_lookback(name, lookback),
         meaning=documentation.splitlines()[0] if documentation else "",
-        parameters=MappingProxyType({key: value for key, value in keyword_only.items() if value is not inspect.Parameter.empty}),
+        parameters=MappingProxyType(
+            {key: value for key, value in keyword_only.items() if value is not inspect.Parameter.empty}
+        ),
         needs=tuple(key for key, value in keyword_only.items() if value is inspect.Parameter.empty),
         **declaration,
     )
@@ -245,7 +247,9 @@ def _refuse_contradictions(new: Feature) -> None:
         raise FeatureError(f"{where}: lookback and event_type are for source='events'")
     positional = _positional(new.function)
     if not 1 <= len(positional) <= 2 or (new.source == "events" and len(positional) == 1):
-        raise FeatureError(f"{where} takes {len(positional)} positional arguments; it is handed the rows and the instant of the score")
+        raise FeatureError(
+            f"{where} takes {len(positional)} positional arguments; it is handed the rows and the instant of the score"
+        )
 
 
 def _positional(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -30,7 +30,8 @@ def canonical_config(config: Config, changed_parameters: Mapping[str, Mapping[st
         the config only (declared aggregates) keep their entry.
     """
     features = {
-        name: entry if "aggregate" in entry else dict(changed_parameters.get(name, {})) for name, entry in config.features.items()
+        name: entry if "aggregate" in entry else dict(changed_parameters.get(name, {}))
+        for name, entry in config.features.items()
     }
     nodes = {group: getattr(config, group) for group in HASHED_GROUPS}
     canonical = {group: _changed(node) for group, node in nodes.items() if dataclasses.is_dataclass(node)}

@@ -26,7 +26,7 @@ def data_hash(tables: Tables) -> str:
 
 
 def validation_hash(validation: pd.DataFrame, horizon: pd.Timedelta) -> str:
-    """Return the hash of the validation rows (`user_id`, `as_of`, `label`) and the horizon: comparable runs share it."""
+    """Hash the validation rows (`user_id`, `as_of`, `label`) and the horizon; comparable runs share it."""
     rows = frame_hash(validation[["user_id", "as_of", "label"]])
     return digest({"rows": rows, "horizon_seconds": horizon.total_seconds()})
 
@@ -46,7 +46,7 @@ def frame_hash(frame: pd.DataFrame) -> str:
     False
     """
     ordered = frame[sorted(frame.columns)]
-    kinds: Mapping[str, Any] = {name: str(dtype) for name, dtype in ordered.dtypes.items()}
+    kinds: Mapping[str, Any] = {str(name): str(dtype) for name, dtype in ordered.dtypes.items()}
     rows = np.sort(pd.util.hash_pandas_object(ordered, index=False).to_numpy())
     content = hashlib.sha256(rows.astype("<u8").tobytes()).hexdigest()
     return digest({"columns": kinds, "rows": len(frame), "content": content})

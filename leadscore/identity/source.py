@@ -21,7 +21,9 @@ from leadscore.identity.asked import digest
 
 __all__ = ["code_hash"]
 
-_INSTALLED = tuple(str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_INSTALLED = tuple(
+    str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+)
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -48,7 +50,9 @@ def _collect(thing: Any, seen: dict[str, str]) -> None:
     """Add `thing` and what it reaches to `seen`: qualified name -> hash of its normalised tree."""
     if isinstance(thing, partial):
         _collect(thing.func, seen)
-        thing_key = f"{thing.func.__module__}.{thing.func.__qualname__}({thing.args!r}, {sorted(thing.keywords.items())!r})"
+        thing_key = (
+            f"{thing.func.__module__}.{thing.func.__qualname__}({thing.args!r}, {sorted(thing.keywords.items())!r})"
+        )
         seen[thing_key] = ""
         return
     if isinstance(thing, dict | list | tuple | set | frozenset):
@@ -64,7 +68,9 @@ def _collect(thing: Any, seen: dict[str, str]) -> None:
     seen[key] = hashlib.sha256((ast.dump(tree) if tree is not None else _bytecode(thing)).encode()).hexdigest()
     for name, value in _reached(thing, tree):
         if isinstance(value, _PLAIN) or (isinstance(value, tuple | list | dict | frozenset | set) and _is_plain(value)):
-            seen[f"{thing.__module__}:{name}"] = repr(sorted(value, key=repr) if isinstance(value, set | frozenset) else value)
+            seen[f"{thing.__module__}:{name}"] = repr(
+                sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+            )
         else:
             _collect(value, seen)
     for base in thing.__bases__ if isinstance(thing, type) else ():
@@ -73,7 +79,9 @@ def _collect(thing: Any, seen: dict[str, str]) -> None:
 
 def _is_plain(value: Any) -> bool:
     items = [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)
-    return all(isinstance(item, _PLAIN) or (isinstance(item, tuple | list | dict) and _is_plain(item)) for item in items)
+    return all(
+        isinstance(item, _PLAIN) or (isinstance(item, tuple | list | dict) and _is_plain(item)) for item in items
+    )
 
 
 def _is_ours(thing: Any) -> bool:
@@ -94,7 +102,12 @@ def _tree(thing: Any) -> ast.AST | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             body = node.body
-            if body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+            if (
+                body
+                and isinstance(body[0], ast.Expr)
+                and isinstance(body[0].value, ast.Constant)
+                and isinstance(body[0].value.value, str)
+            ):
                 node.body = body[1:] or [ast.Pass()]
     return tree
 
@@ -102,7 +115,7 @@ def _tree(thing: Any) -> ast.AST | None:
 def _bytecode(thing: Any) -> str:
     code = getattr(thing, "__code__", None)
     if code is None:
-        return thing.__qualname__
+        return str(thing.__qualname__)
     constants = [item if not isinstance(item, types.CodeType) else item.co_code.hex() for item in code.co_consts]
     return f"{code.co_code.hex()} {constants!r} {code.co_names!r}"
 
@@ -118,8 +131,8 @@ def _reached(thing: Any, tree: ast.AST | None) -> Iterator[tuple[str, Any]]:
     for name in sorted(names):
         if name in scope and not hasattr(builtins, name):
             yield name, scope[name]
-    for dotted, value in sorted(_attributes(tree, scope)) if tree else ():
-        yield dotted, value
+    if tree is not None:
+        yield from _attributes(tree, scope)
 
 
 def _names(thing: Any) -> Iterable[str]:
@@ -128,7 +141,7 @@ def _names(thing: Any) -> Iterable[str]:
 
 
 def _closure(function: Callable[..., Any]) -> dict[str, Any]:
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)  # type: ignore[attr-defined]
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
     return {name: cell.cell_contents for name, cell in cells}
 
 
@@ -142,4 +155,4 @@ def _attributes(tree: ast.AST, scope: dict[str, Any]) -> list[tuple[str, Any]]:
                 value = getattr(owner, node.attr)
                 if isinstance(value, types.FunctionType | type):
                     found.append((f"{node.value.id}.{node.attr}", value))
-    return list({name: (name, value) for name, value in found}.values())
+    return sorted(dict(found).items())

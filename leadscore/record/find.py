@@ -120,11 +120,15 @@ def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
         found = [run for run in runs if name and str(run.identity.get(key) or "").startswith(name)]
         values = {run.identity[key] for run in found}
         if len(values) > 1:
-            raise RecordError(f"'{name}' is ambiguous: {len(values)} values of {key} start with it ({examples(sorted(values))})")
+            raise RecordError(
+                f"'{name}' is ambiguous: {len(values)} values of {key} start with it ({examples(sorted(values))})"
+            )
         if found:
             return found[-1]
     known = examples([run.run_id for run in reversed(runs)])
-    raise RecordError(f"no run under {where} is named '{name}' (by run_id, identity, config_hash or folder); latest: {known}")
+    raise RecordError(
+        f"no run under {where} is named '{name}' (by run_id, identity, config_hash or folder); latest: {known}"
+    )
 
 
 def _runs(roots: Sequence[str | Path]) -> Iterator[Run]:

@@ -34,7 +34,7 @@ COLUMNS = (
 )
 LOCK_SECONDS = 60
 # What spreadsheets take for the start of a formula, and the apostrophe itself so that it can be undone.
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠", "'")
+_RISKY = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 
 
 def append_row(log: Path, row: Mapping[str, Any]) -> None:
@@ -62,7 +62,7 @@ def append_row(log: Path, row: Mapping[str, Any]) -> None:
             first = file.readline()
             if first and first != header:
                 raise RecordError(
-                    f"{log} has another header than this version writes ({first.decode(errors='replace').strip()[:80]}...): "
+                    f"{log} has another header than this version writes ({first[:80].decode(errors='replace').strip()}...): "
                     f"move it away, or set tracking.root"
                 )
             _append(file, line if first else header + line)

@@ -54,9 +54,13 @@ class Shelf:
             with (folder / IDENTITY).open("x", encoding="utf-8") as file:
                 file.write(_json(identity))
         except FileExistsError:
-            raise RecordError(f"{folder} holds a run already ({IDENTITY} is there); a run never writes into another's folder") from None
+            raise RecordError(
+                f"{folder} holds a run already ({IDENTITY} is there); a run never writes into another's folder"
+            ) from None
         except OSError as error:
-            raise RecordError(f"the run's folder {folder} cannot be written: {error.strerror}; tracking.root decides") from None
+            raise RecordError(
+                f"the run's folder {folder} cannot be written: {error.strerror}; tracking.root decides"
+            ) from None
 
     def json(self, name: str, content: Any) -> None:
         """Write a JSON file, replacing an earlier one whole."""

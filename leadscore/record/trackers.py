@@ -24,7 +24,7 @@ class CsvTracker:
     def __init__(self, config: TrackingConfig) -> None:
         self.log = Path(config.root) / LOG
 
-    def record(self, row: Mapping[str, Any], folder: Path) -> str | None:  # noqa: ARG002
+    def record(self, row: Mapping[str, Any], folder: Path) -> str | None:
         append_row(self.log, row)
         return str(self.log)
 
@@ -35,7 +35,7 @@ class NoTracker:
     def __init__(self, config: TrackingConfig) -> None:
         pass
 
-    def record(self, row: Mapping[str, Any], folder: Path) -> str | None:  # noqa: ARG002
+    def record(self, row: Mapping[str, Any], folder: Path) -> str | None:
         return None
 
 

@@ -91,7 +91,10 @@ def row_of(config: Config, identity: Mapping[str, Any], run: TrainedRun) -> dict
     """Return the log's row of a finished run."""
     summary = run.metrics
     metrics = summary["metrics"]
-    counted = {"n": sum(fold.evaluation.n for fold in run.folds), "positives": sum(fold.evaluation.positives for fold in run.folds)}
+    counted = {
+        "n": sum(fold.evaluation.n for fold in run.folds),
+        "positives": sum(fold.evaluation.positives for fold in run.folds),
+    }
     rest = {name: value for name, value in metrics.items() if name not in ("auc", "precision_at_0_8_recall")}
     return {
         **_row(config, identity),
@@ -122,7 +125,7 @@ def _row(config: Config, identity: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _of(evaluation: Any) -> dict[str, Any]:
-    return evaluation.to_json()["metrics"]
+    return dict(evaluation.to_json()["metrics"])
 
 
 def _rows(run: TrainedRun) -> list[dict[str, int]]:
@@ -148,7 +151,13 @@ def _fold(fold: Fold, as_of: Any, label: Any) -> dict[str, Any]:
 
 def _dictionary_row(each: "Feature") -> str:
     types = ", ".join(each.event_types) or "all events" if each.source == "events" else "the lead's row"
-    without = "" if each.no_events is None else f"{each.no_events:g}" if isinstance(each.no_events, int | float) else each.no_events
+    without = (
+        ""
+        if each.no_events is None
+        else f"{each.no_events:g}"
+        if isinstance(each.no_events, int | float)
+        else each.no_events
+    )
     cells = (each.name, each.meaning, types, each.window, each.unit, without, each.missing or "an error")
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
@@ -159,4 +168,4 @@ def config_yaml(config: Config) -> str:
 
     plain = dataclasses.asdict(config)
     plain.pop("feature_sets")
-    return yaml.safe_dump(plain, sort_keys=True, allow_unicode=True)
+    return str(yaml.safe_dump(plain, sort_keys=True, allow_unicode=True))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 from leadscore.errors import WindowError
@@ -48,10 +49,9 @@ class Fold:
             "valid_start": self.valid_start,
             "valid_end": self.valid_end,
         }
-        names = list(borders)
         wrong = [
             f"{before} {borders[before]:%Y-%m-%d %H:%M} is after {after} {borders[after]:%Y-%m-%d %H:%M}"
-            for before, after in zip(names, names[1:], strict=False)
+            for before, after in pairwise(borders)
             if borders[before] > borders[after]
         ]
         if self.valid_start == self.valid_end:
@@ -59,8 +59,8 @@ class Fold:
         if wrong:
             gap = f"horizon {format_duration(self.horizon)}, embargo {format_duration(self.embargo)}"
             raise WindowError(
-                f"the fold is out of order: {'; '.join(wrong)} ({gap}). validation (start, length, share, folds, embargo) "
-                f"and window.horizon decide; shorter ones, or more data, leave room to train"
+                f"the fold is out of order: {'; '.join(wrong)} ({gap}). validation (start, length, share, folds, "
+                f"embargo) and window.horizon decide; shorter ones, or more data, leave room to train"
             )
 
     @property
@@ -98,7 +98,7 @@ def draw_folds(folds: Sequence[Fold], width: int = 60) -> str:
     length = (end - start).total_seconds() or 1.0
 
     def column(instant: Any) -> int:
-        return round(width * (instant - start).total_seconds() / length)
+        return int(width * (instant - start).total_seconds() / length + 0.5)
 
     first, last = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
     lines = [first + " " * max(1, width - len(first)) + last]

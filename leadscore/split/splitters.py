@@ -53,7 +53,7 @@ def holdout(as_of: pd.Series, horizon: timedelta, validation: HoldoutValidation)
 
 
 def rolling(as_of: pd.Series, horizon: timedelta, validation: RollingValidation) -> list[Fold]:
-    """Rolling origin: the last `folds` periods of `length` validate in turn, each trained on what came before."""
+    """Lay a rolling origin: the last `folds` periods of `length` validate in turn, trained on what came before."""
     embargo = parse_duration(validation.embargo)
     length = parse_duration(validation.length)
     end = as_of.max() + TICK
@@ -76,8 +76,12 @@ def _refuse_thin(number: int, fold: Fold, frame: pd.DataFrame) -> None:
     where = f"fold {number} ({fold.train_start:%Y-%m-%d} | {fold.valid_start:%Y-%m-%d} .. {fold.valid_end:%Y-%m-%d})"
     decide = "validation (start, length, share, folds, embargo) and window.horizon decide"
     if not train.any() or not valid.any():
-        raise WindowError(f"{where} has {int(train.sum())} training, {purged} purged and {int(valid.sum())} validation rows; {decide}")
+        raise WindowError(
+            f"{where} has {int(train.sum())} training, {purged} purged and {int(valid.sum())} validation rows; {decide}"
+        )
     positives = int(frame["label"][train].sum())
     if positives in (0, int(train.sum())):
         only = "converted" if positives else "unconverted"
-        raise WindowError(f"{where} trains on {int(train.sum())} rows, all {only}: a model needs both classes; {decide}")
+        raise WindowError(
+            f"{where} trains on {int(train.sum())} rows, all {only}: a model needs both classes; {decide}"
+        )

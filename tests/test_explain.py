@@ -1,0 +1,69 @@
+"""What matters in a whole run, from single contributions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leadscore.config.schema import LogisticModel
+from leadscore.explain import global_importance
+from leadscore.model import Explanation, make_model
+
+
+@pytest.fixture
+def X():
+    return pd.DataFrame(
+        {
+            "sessions": [0.0, 1.0, 2.0, 3.0],
+            "days_since": [9.0, np.nan, 1.0, 4.0],
+            "hour": [1.0, 2.0, 3.0, 4.0],
+            "constant": 1.0,
+            "country": pd.Series(["DE", "FR", "DE", np.nan], dtype="str"),
+        }
+    )
+
+
+def test_features_are_ordered_by_how_far_they_move_the_score(X):
+    contributions = pd.DataFrame(
+        {
+            "sessions": [-0.3, -0.1, 0.1, 0.3],
+            "days_since": [-2.0, 5.0, 1.0, -1.0],
+            "hour": [0.2, -0.2, -0.2, 0.2],
+            "constant": 0.0,
+            "country": [0.2, -0.2, 0.2, -0.2],
+        }
+    )
+
+    table = global_importance(Explanation(contributions, base=-1.0), X)
+
+    assert list(table.itertuples(index=False, name=None)) == [
+        ("days_since", 2.25, "falls"),  # the missing value's +5 says nothing about a direction
+        ("country", pytest.approx(0.2), "-"),
+        ("hour", pytest.approx(0.2), "-"),
+        ("sessions", pytest.approx(0.2), "rises"),
+        ("constant", 0.0, "-"),
+    ]
+
+
+def test_a_feature_that_only_tells_by_being_missing_has_no_direction():
+    X = pd.DataFrame({"days_since": [1.0, 2.0, np.nan]})
+    contributions = pd.DataFrame({"days_since": [0.1, 0.1, 0.9]})
+
+    assert global_importance(Explanation(contributions, base=0.0), X)["direction"].tolist() == ["-"]
+
+
+def test_a_fitted_model_tells_its_directions():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"sessions": rng.normal(size=200), "days_since": rng.normal(size=200)})
+    y = pd.Series((3 * X["sessions"] - X["days_since"] + rng.normal(size=200) > 0).astype("int64"))
+
+    table = global_importance(make_model(LogisticModel(), seed=0).fit(X, y).explain(X), X)
+
+    assert table["feature"].tolist() == ["sessions", "days_since"]
+    assert table["direction"].tolist() == ["rises", "falls"]
+
+
+def test_no_feature_gives_an_empty_table():
+    table = global_importance(Explanation(pd.DataFrame(index=[0, 1]), base=0.0), pd.DataFrame(index=[0, 1]))
+
+    assert table.empty
+    assert list(table.columns) == ["feature", "importance", "direction"]
