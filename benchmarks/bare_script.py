@@ -13,12 +13,18 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 folder = Path(sys.argv[1])
 DELAY, HORIZON = pd.Timedelta(days=7), pd.Timedelta(days=30)
 
-leads = pd.read_csv(folder / "leads.csv", dtype={"user_id": "str", "country": "str"}, keep_default_na=False, na_values=[""])
-events = pd.read_csv(folder / "events.csv", dtype={"user_id": "str"}, usecols=["user_id", "timestamp", "event_type", "ingested_at"])
+leads = pd.read_csv(
+    folder / "leads.csv", dtype={"user_id": "str", "country": "str"}, keep_default_na=False, na_values=[""]
+)
+events = pd.read_csv(
+    folder / "events.csv", dtype={"user_id": "str"}, usecols=["user_id", "timestamp", "event_type", "ingested_at"]
+)
 for frame, columns in ((leads, ["created_at", "converted_at", "closed_at"]), (events, ["timestamp", "ingested_at"])):
     for column in columns:
         frame[column] = pd.to_datetime(frame[column], utc=True, format="ISO8601")
-data_end = max(frame.max(numeric_only=False) for frame in (events["timestamp"], events["ingested_at"], leads["created_at"]))
+data_end = max(
+    frame.max(numeric_only=False) for frame in (events["timestamp"], events["ingested_at"], leads["created_at"])
+)
 
 leads["as_of"] = leads["created_at"] + DELAY
 at_risk = ~(leads["converted_at"] < leads["as_of"]) & ~(leads["closed_at"] < leads["as_of"])

@@ -12,6 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from leadscore import compose
+from leadscore.data import load_tables
+
 ROUNDS = 7
 HERE = Path(__file__).parent
 CONFIG = """\
@@ -27,9 +30,6 @@ events: {path: events.csv, columns: {user_id: user_id}}
 
 def export(folder: Path) -> None:
     """Write the demo's tables as a company might have them."""
-    from leadscore import compose
-    from leadscore.data import load_tables
-
     tables = load_tables(compose().data)
     tables.leads.to_csv(folder / "leads.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S%z")
     columns = ["user_id", "timestamp", "event_type", "ingested_at"]
@@ -64,7 +64,9 @@ def main() -> None:
         ratios = sorted(ours / theirs for ours, theirs in pairs)
         for label, column in (("leadscore", 0), ("bare script", 1)):
             seconds = [pair[column] for pair in pairs]
-            print(f"{label:12} median {statistics.median(seconds):.2f} CPU s ({min(seconds):.2f} .. {max(seconds):.2f})")
+            print(
+                f"{label:12} median {statistics.median(seconds):.2f} CPU s ({min(seconds):.2f} .. {max(seconds):.2f})"
+            )
         print(f"ratio        median {statistics.median(ratios):.2f} ({ratios[0]:.2f} .. {ratios[-1]:.2f}), goal 1.3")
 
 

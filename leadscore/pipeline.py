@@ -25,6 +25,7 @@ Step = Callable[[str], None]  # told what is being done
 Tell = Callable[[TrainedRun, Path, dict[str, Any], str | None], None]  # run, folder, identity, where it was logged
 
 RECENCY = "days_since_last_event"
+BORDERS = ("before window.start", "at or after window.end")
 
 
 def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = None) -> Config:
@@ -242,7 +243,7 @@ def _best_reachable(dataset: Dataset, valid: Any) -> "Evaluation | None":
 def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
     from leadscore.evaluate import CheckContext, run_checks
 
-    as_of = dataset.observations.frame["as_of"]
+    as_of, counts = dataset.observations.frame["as_of"], dataset.observations.counts
     train = last.fold.train(as_of).to_numpy()
     used = sum((fold.train(as_of) | fold.valid(as_of) for fold in dataset.folds), start=as_of.isna())
     X_train, X_valid = dataset.X[train], dataset.X.loc[last.probability.index]
@@ -256,7 +257,7 @@ def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
             y_valid=last.label,
             p_valid=last.probability,
             p_baseline=None if last.model.name == "baseline" else rule.probability,
-            observations=dataset.observations.counts["candidates"],
+            observations=sum(counts[reason] for reason in ("observations", *BORDERS)),
             used=int(used.astype(bool).sum()),
         )
     )

@@ -67,9 +67,10 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     console.print(Text(f"{config.model.name} on {sets}, data {config.data.name}", style="bold"))
     _show_data(console, dataset)
     for result in run.folds:
+        measured = result.evaluation
         console.print(
-            f"fold {result.number}    train {result.n_train:,}, purged {result.n_purged:,}, "
-            f"validate {result.evaluation.n:,} ({result.evaluation.positives:,} converted, base rate {result.evaluation.base_rate:.3f})"
+            f"fold {result.number}    train {result.n_train:,}, purged {result.n_purged:,}, validate {measured.n:,} "
+            f"({measured.positives:,} converted, base rate {measured.base_rate:.3f})"
         )
     strongest = ", ".join(run.importance["feature"].head(3))
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")

@@ -90,6 +90,11 @@ class Feature:
         return self.aggregate is not None or len(_positional(self.function)) > 1
 
     @property
+    def missing_allowed(self) -> bool:
+        """Whether the column may hold missing values."""
+        return self.missing is not None
+
+    @property
     def window(self) -> str:
         """Its rows in words: "7d before the score", "all before the score"."""
         if self.source == "leads":

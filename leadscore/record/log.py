@@ -61,10 +61,8 @@ def append_row(log: Path, row: Mapping[str, Any]) -> None:
             file.seek(0)
             first = file.readline()
             if first and first != header:
-                raise RecordError(
-                    f"{log} has another header than this version writes ({first[:80].decode(errors='replace').strip()}...): "
-                    f"move it away, or set tracking.root"
-                )
+                start = first[:80].decode(errors="replace").strip()
+                raise RecordError(f"{log} has another header ({start}...): move it away, or set tracking.root")
             _append(file, line if first else header + line)
     except Timeout:
         raise RecordError(f"{log} stayed locked by another run for {LOCK_SECONDS} s") from None
