@@ -5,6 +5,7 @@ message without a traceback and exit status 1; a job that fails while running ne
 """
 
 import itertools
+import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -74,6 +75,7 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
     load_plugins : callable
         `load_plugins(modules)`: imports what `plugins=[...]` on the command line names, before composing.
     """
+    sys.argv[1:] = [quoted_note(argument) for argument in sys.argv[1:]]
     arguments = get_args_parser().parse_args()
     try:
         load_plugins(named_plugins(arguments.overrides))
@@ -97,6 +99,24 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
 
     task.__module__, task.__qualname__ = "leadscore.train", "train"
     hydra.main(version_base="1.3", config_path=str(CONF), config_name=PRIMARY)(task)()
+
+
+def quoted_note(argument: str) -> str:
+    """Return `notes=` quoted for Hydra, so that a note is free text: commas, question marks, anything.
+
+    Examples
+    --------
+    >>> quoted_note("notes=does it help, really?")
+    "notes='does it help, really?'"
+    >>> quoted_note("notes='quoted already'"), quoted_note("seed=1")
+    ("notes='quoted already'", 'seed=1')
+    """
+    key, is_assignment, text = argument.partition("=")
+    if key != "notes" or not is_assignment or not text or text[0] in "'\"":
+        return argument
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)  # a quote is escaped, and so are backslashes before it
+    trailing = re.search(r"\\*$", escaped)
+    return f"notes='{escaped}{trailing[0] if trailing else ''}'"
 
 
 def _only_asks(arguments: Any) -> bool:
