@@ -263,14 +263,14 @@ def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
     )
 
 
-def run(config: Config, folder: Path, *, step: Step = log.info, tell: Tell | None = None) -> TrainedRun:
+def run(config: Config, folder: str | Path, *, step: Step = log.info, tell: Tell | None = None) -> TrainedRun:
     """Do one whole run and record it: the shelf in `folder`, then a line wherever `tracking` says.
 
     Parameters
     ----------
     config : Config
         From `compose`.
-    folder : Path
+    folder : path
         Of this run alone; made when absent, refused when another run has claimed it.
     step : callable, optional
         Told what is being done.
@@ -290,6 +290,7 @@ def run(config: Config, folder: Path, *, step: Step = log.info, tell: Tell | Non
     plan = plan_run(config)
     identity = begin(config, plan, registration_of(config.model.name).cls)
     tracker = make_tracker(config.tracking)
+    folder = Path(folder)
     shelf = Shelf(folder, identity)
     try:
         windows = walk_to_folds(config, step)

@@ -83,9 +83,9 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     console.print(
         f"run       {identity['run_id']}  config {identity['config_hash'][:8]}  identity {identity['identity'][:8]}"
     )
-    console.print(f"files     {folder}", markup=False)
+    console.print(f"files     {_near(folder)}", markup=False)
     if where is not None:
-        console.print(f"logged    {where}", markup=False)
+        console.print(f"logged    {_near(Path(where))}", markup=False)
 
 
 def _show_data(console: Console, windows: Any) -> None:
@@ -151,6 +151,12 @@ def _yaml(config: Any) -> str:
     from leadscore.record.write import config_yaml
 
     return config_yaml(config)
+
+
+def _near(path: Path) -> Path:
+    """Return the path as seen from the current directory, when it lies below it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _console() -> Console:

@@ -35,8 +35,6 @@ def crm(folder: Path) -> None:
         lost = "" if won or n % 4 else created.replace(" 09", " 23")
         status = "kunde" if won else "verloren" if lost else "offen"
         leads.append(f"{n:05d};{created};{status};{won};{lost};{'NA' if n % 2 else 'DE'};{n % 7};x")
-            f"{n:05d};{created};{'kunde' if won else 'verloren' if lost else 'offen'};{won};{lost};{'NA' if n % 2 else 'DE'};{n % 7};x"
-        )
         events += [
             f"{n:05d},{created[:10]} {hour}:30:00,{'Anmeldung' if hour % 2 else 'Sitzung'}"
             for hour in range(10, 13 + 4 * bool(won))

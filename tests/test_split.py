@@ -36,6 +36,12 @@ def test_one_microsecond_past_the_border_is_purged():
     assert fold.train(as_of).tolist() == [True, False]
 
 
+def test_without_a_horizon_a_row_on_the_border_validates_and_does_not_train():
+    fold = Fold(START, START + 60 * DAY, START + 90 * DAY, horizon=0 * DAY)
+    as_of = daily(90)["as_of"]
+    assert (fold.train(as_of).sum(), fold.valid(as_of).sum()) == (60, 30)
+
+
 def test_the_embargo_widens_the_purge():
     fold = Fold(START, START + 60 * DAY, START + 90 * DAY, horizon=30 * DAY, embargo=5 * DAY)
     assert fold.train(daily(90)["as_of"]).sum() == 26

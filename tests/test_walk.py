@@ -49,12 +49,12 @@ def test_every_file_of_the_shelf_is_there_and_nothing_half_written(finished):
 
 
 def test_the_terminal_tells_the_numbers_and_where_they_are(finished):
-    _, folder, done = finished
+    home, folder, done = finished
     metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
     said = done.stdout
     assert re.search(rf"ROC AUC +{metrics['auc']:.3f} +0\.500", said)
     assert "best reachable" in said
-    assert str(folder) in said
+    assert f"files     {folder.relative_to(home)}\n" in said
     assert "logged    outputs/experiments.csv" in said
     assert json.loads((folder / "identity.json").read_text())["run_id"] in said
     assert done.stderr == ""

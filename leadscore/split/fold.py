@@ -16,7 +16,7 @@ __all__ = ["Fold", "draw_folds"]
 class Fold:
     """One training period and the validation period after it, in `as_of`.
 
-    Training: `train_start <= as_of` and `as_of + horizon + embargo <= valid_start`.
+    Training: `train_start <= as_of < valid_start` and `as_of + horizon + embargo <= valid_start`.
     Validation: `valid_start <= as_of < valid_end`.
 
     A training outcome is known only at `as_of + horizon`; one that reaches past `valid_start` would not have
@@ -70,7 +70,8 @@ class Fold:
 
     def train(self, as_of: Any) -> Any:
         """Return the mask (n,) of training rows."""
-        return (as_of >= self.train_start) & (as_of <= self.train_last)
+        # Without a horizon train_last is valid_start itself, and that row belongs to validation.
+        return (as_of >= self.train_start) & (as_of <= self.train_last) & (as_of < self.valid_start)
 
     def purged(self, as_of: Any) -> Any:
         """Return the mask (n,) of rows too late to train and too early to validate."""
