@@ -1,0 +1,200 @@
+"""From a path in the config to one raw table: which files, whether they can be read, and what they hold."""
+
+import glob
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from omegaconf import MISSING
+
+from leadscore.config.schema import TableConfig
+from leadscore.data.origin import Column, Origin
+from leadscore.errors import DataError, did_you_mean, examples, raise_all
+
+if TYPE_CHECKING:
+    from leadscore.data.csv_file import CsvFile
+    from leadscore.data.parquet_file import ParquetFile
+
+__all__ = ["RawTable", "find_files", "read_files"]
+
+KINDS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
+READABLE = ", ".join(KINDS)
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """The columns asked for, as the files have them, and the names of all the others."""
+
+    columns: Mapping[str, Column]
+    origin: Origin
+    unused: tuple[str, ...]
+
+
+def find_files(table: TableConfig, folder: str | None, key: str) -> list[Path]:
+    """Return the files that a table's path names, sorted by path.
+
+    Parameters
+    ----------
+    table : TableConfig
+        Its `path` is a file, a folder or a glob, relative to `folder`.
+    folder : str or None
+        `data.dir`; None is the current directory.
+    key : str
+        `data.leads` or `data.events`, for messages.
+
+    Raises
+    ------
+    DataError
+        Nothing there, nothing readable, not a regular file, or files of two kinds.
+    """
+    if table.path == MISSING:
+        raise DataError(f"{key}.path is not set: name a file, a folder or a glob, relative to data.dir")
+    path = Path(folder or ".").expanduser() / Path(table.path).expanduser()
+    try:
+        found = _candidates(path, key)
+        problems = [problem for each in found if (problem := _unreadable(each))]
+    except OSError as error:  # a symlink loop, no permission
+        raise DataError(f"{key}.path {path}: {error.strerror}") from None
+    raise_all(DataError, [f"{key}.path: {problem}" for problem in problems])
+    kinds = {_kind(each) for each in found}
+    if len(kinds) > 1:
+        raise DataError(
+            f"{key}.path {path} holds CSV and Parquet files ({examples(each.name for each in found)}); all files of "
+            f"one table are of one kind: name them by a glob, such as {table.path}/*.parquet"
+        )
+    return found
+
+
+def _candidates(path: Path, key: str) -> list[Path]:
+    if _exists(path):
+        if not path.is_dir():
+            return [path]
+        found = sorted(each for each in path.iterdir() if not each.name.startswith((".", "_")))
+        if not found:
+            raise DataError(f"{key}.path {path} is a folder without files; files in it may be {READABLE}")
+        return found
+    if glob.has_magic(str(path)):
+        found = sorted(Path(each) for each in glob.glob(str(path), recursive=True))
+        if not found:
+            raise DataError(f"{key}.path: no file matches {path}")
+        return found
+    if not path.parent.is_dir():
+        raise DataError(f"{key}.path: {path} does not exist, and neither does its folder; data.dir decides the folder")
+    beside = [each.name for each in path.parent.iterdir() if _kind(each) or each.is_dir()]
+    raise DataError(f"{key}.path: {path} does not exist. {did_you_mean(path.name, beside[:20], 'In its folder')}")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _unreadable(path: Path) -> str | None:
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        return f"{path} is a folder inside the table's folder; name the files by a glob, such as {path.parent}/**/*.csv"
+    if not stat.S_ISREG(mode):
+        return f"{path} is not a regular file (a pipe, a socket or a device), which could keep a run waiting for ever"
+    if _kind(path) is None:
+        return f"{path} is of no kind that is read ({READABLE}); name the table's files by a glob to leave others out"
+    return None
+
+
+def _kind(path: Path) -> str | None:
+    return next((kind for ending, kind in KINDS.items() if path.name.lower().endswith(ending)), None)
+
+
+def read_files(
+    paths: Sequence[Path], table: TableConfig, key: str, choose: Callable[[Sequence[str], str], Sequence[str]]
+) -> RawTable:
+    """Read the columns chosen of all files of a table.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        From `find_files`.
+    choose : callable
+        `(names in the files, hint) -> names to read`; raises when a name is missing. The hint is about a
+        wrong separator, ready to end a message with.
+
+    Returns
+    -------
+    RawTable
+        At least one row.
+
+    Raises
+    ------
+    DataError
+        A broken file, a doubled or missing column, no rows, types that differ between the files, or a file that
+        changed while it was read.
+    """
+    before = {path: _stamp(path) for path in paths}
+    files = [_open(path, table, key) for path in paths]
+    names = list(dict.fromkeys(name for file in files for name in file.names))
+    chosen = list(dict.fromkeys(choose(names, files[0].separator_hint())))
+    raise_all(DataError, [problem for file in files for problem in _column_problems(file, chosen)])
+    pieces = [file.read(chosen) for file in files]
+    changed = [path for path, stamp in before.items() if _stamp(path) != stamp]
+    if changed:
+        raise DataError(
+            f"{examples(path.name for path in changed)} changed while being read: start again when the export is done"
+        )
+    origin = Origin(table.path, tuple(part for _, part in pieces))
+    if not origin.n_rows:
+        raise DataError(
+            f"{origin.label} has a header and no rows" if _kind(paths[0]) == "CSV" else f"{origin.label} has no rows"
+        )
+    joined = _joined([piece for piece, _ in pieces], chosen, origin)
+    columns = {name: Column(joined.column(name), name, key, origin) for name in chosen}
+    return RawTable(columns, origin, tuple(name for name in names if name not in chosen))
+
+
+def _open(path: Path, table: TableConfig, key: str) -> "CsvFile | ParquetFile":
+    try:
+        if _kind(path) == "CSV":
+            from leadscore.data.csv_file import CsvFile
+
+            return CsvFile(path, table, key)
+        from leadscore.data.parquet_file import ParquetFile
+
+        return ParquetFile(path)
+    except OSError as error:
+        raise DataError(f"{key}.path: {path} cannot be read: {error.strerror or error}") from None
+
+
+def _stamp(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _column_problems(file: "CsvFile | ParquetFile", chosen: Sequence[str]) -> list[str]:
+    problems = []
+    for name in chosen:
+        times = file.names.count(name)
+        if times > 1:
+            problems.append(f"{file.name}: column '{name}' stands {times} times in the header; a column is named once")
+        elif not times:
+            problems.append(f"{file.name} has no column '{name}', which other files of the table have")
+    return problems
+
+
+def _joined(tables: Sequence[pa.Table], names: Sequence[str], origin: Origin) -> pa.Table:
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        problems = []
+        for name in names:
+            kinds: dict[str, str] = {}
+            for table, part in zip(tables, origin.parts, strict=True):
+                kinds.setdefault(str(table.schema.field(name).type), part.name)
+            if len(kinds) > 1:
+                found = ", ".join(f"{kind} in {file}" for kind, file in kinds.items())
+                problems.append(f"{origin.label}, column '{name}': {found}; a column has one type in all files")
+        raise_all(DataError, problems)
+        raise

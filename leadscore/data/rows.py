@@ -1,0 +1,181 @@
+"""What happens to rows that are wrong in a known way: `data.policy` decides, and every one is counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from leadscore.config.schema import PolicyConfig
+from leadscore.data.edge import IDS, TypedTable
+from leadscore.data.origin import Findings, plural
+from leadscore.errors import examples
+
+__all__ = ["complete_until", "settle_events", "settle_leads"]
+
+CONVERTED_LATER = "conversions at or after data_end, not yet known"
+CLOSED_LATER = "closings at or after data_end, not yet known"
+
+
+def complete_until(
+    leads: TypedTable, events: TypedTable | None, stated: pd.Timestamp | None, findings: Findings
+) -> pd.Timestamp:
+    """Return the instant, exclusive, up to which the tables are complete.
+
+    The one stated, else just after the latest time in them.
+    `as_of` says when a score is wanted, not what has happened, and does not count.
+    """
+    times = [
+        table.frame[name].max()
+        for table in (leads, events)
+        if table is not None
+        for name in ("created_at", "converted_at", "closed_at", "timestamp", "ingested_at")
+        if name in table.frame
+    ]
+    latest = max((time for time in times if not pd.isna(time)), default=pd.NaT)
+    if stated is None:
+        findings.note(
+            f"data.data_end is not stated: the tables count as complete up to the latest time in them, "
+            f"{_short(latest)}."
+        )
+        return latest + pd.Timedelta(microseconds=1)
+    gap = stated - latest
+    if gap > pd.Timedelta(days=1):
+        findings.note(
+            f"data.data_end {_short(stated)} is {gap.days} days after the latest time in the tables, {_short(latest)}: "
+            f"nothing counts as having happened between them."
+        )
+    return stated
+
+
+def settle_leads(leads: TypedTable, data_end: pd.Timestamp, policy: PolicyConfig, findings: Findings) -> pd.DataFrame:
+    """Apply the policy to leads: missing ids, repeated leads, and what lies at or after `data_end`.
+
+    Returns
+    -------
+    DataFrame
+        Leads created before `data_end`, RangeIndex. A conversion or closing at or after it is not known yet (NaT).
+    """
+    frame = leads.frame
+    keys = ["user_id", "as_of"] if "as_of" in frame else ["user_id"]
+    reasons = [
+        Reason("without user_id", frame["user_id"].isna(), policy.null_ids, "null_ids"),
+        Reason("repeated exactly", _repeated(leads, keys, findings), policy.duplicate_leads, "duplicate_leads"),
+        Reason("created at or after data_end", frame["created_at"] >= data_end),
+    ]
+    kept = _settle(leads, reasons, findings).reset_index(drop=True)
+    for name, words in (("converted_at", CONVERTED_LATER), ("closed_at", CLOSED_LATER)):
+        if name in kept:
+            later = kept[name] >= data_end
+            findings.count(words, int(later.sum()))
+            kept[name] = kept[name].mask(later)
+    findings.count("leads", len(kept))
+    return kept
+
+
+def settle_events(
+    events: TypedTable,
+    leads: TypedTable,
+    kept_leads: pd.DataFrame,
+    data_end: pd.Timestamp,
+    policy: PolicyConfig,
+    findings: Findings,
+) -> pd.DataFrame:
+    """Apply the policy to events: missing ids, repeated, late, orphan and early events.
+
+    Parameters
+    ----------
+    leads : TypedTable
+        All leads.
+    kept_leads : DataFrame
+        From `settle_leads`.
+
+    Returns
+    -------
+    DataFrame
+        Events of the kept leads before `data_end`, by (user_id, timestamp, order in the files), RangeIndex.
+    """
+    frame = events.frame
+    created = kept_leads.groupby("user_id", sort=True)["created_at"].min()
+    lead = created.index.get_indexer(frame["user_id"])  # in the order of the ids, -1 where none is kept
+    unknown = lead < 0
+    orphan = unknown & ~frame["user_id"].isin(leads.frame["user_id"]).to_numpy() if unknown.any() else unknown
+    early = ~unknown
+    early[early] = _utc(frame["timestamp"])[early] < _utc(created)[lead[early]]
+    ids = [name for name in ("user_id", "event_id") if name in frame]
+    keys = ["event_id"] if "event_id" in frame else list(frame.columns)
+    reasons = [
+        *(Reason(f"without {name}", frame[name].isna(), policy.null_ids, "null_ids") for name in ids),
+        Reason("repeated exactly", _repeated(events, keys, findings), policy.duplicate_events, "duplicate_events"),
+        Reason("at or after data_end", frame["timestamp"] >= data_end, policy.late_events, "late_events"),
+        Reason("of unknown leads", orphan, policy.orphan_events, "orphan_events"),
+        Reason("of leads created at or after data_end", unknown),
+        Reason("before their lead was created", early, policy.early_events, "early_events"),
+    ]
+    kept = _settle(events, reasons, findings)
+    order = np.lexsort((_utc(kept["timestamp"]), lead[kept.index]))  # stable: ties stay in file order
+    findings.count("events", len(kept))
+    return kept.iloc[order].reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows are wrong, which they are, and which policy says what becomes of them."""
+
+    words: str
+    mask: Any
+    policy: str = "drop"
+    key: str = ""
+
+
+def _settle(table: TypedTable, reasons: Sequence[Reason], findings: Findings) -> pd.DataFrame:
+    """Return the rows that stay; a row counts for the first reason that drops it."""
+    stays = np.ones(len(table.frame), dtype=bool)
+    for reason in reasons:
+        found = stays & np.asarray(reason.mask, dtype=bool)
+        n = int(found.sum())
+        if n and reason.policy == "error":
+            findings.problems.append(
+                f"{table.origin.label}: {plural(n, table.noun)} {reason.words} ({_examples(table, found)}); "
+                f"data.policy.{reason.key} decides"
+            )
+        elif n and reason.policy.startswith("drop"):
+            findings.count(f"{table.noun}s {reason.words} dropped", n)
+            stays &= ~found
+        else:
+            findings.count(f"{table.noun}s {reason.words} kept", n)
+    return table.frame[stays]
+
+
+def _utc(times: pd.Series) -> Any:
+    """Return instants as datetime64[us]: a zoned column would become an array of objects."""
+    return times.dt.tz_localize(None).to_numpy()
+
+
+def _examples(table: TypedTable, mask: Any) -> str:
+    positions = np.flatnonzero(mask)
+    ids = table.frame["user_id"].iloc[positions].dropna().unique()
+    return table.origin.rows(positions) + (f", user_id {examples(ids)}" if len(ids) else "")
+
+
+def _repeated(table: TypedTable, keys: Sequence[str], findings: Findings) -> Any:
+    """Return which rows repeat an earlier one exactly; rows that repeat its keys and differ are always a problem."""
+    frame = table.frame
+    has_id = frame[[name for name in keys if name in IDS]].notna().all(axis="columns")
+    suspects = frame[frame.duplicated(keys, keep=False) & has_id]
+    repeats = suspects.duplicated()
+    rest = suspects[~repeats]
+    differ = rest[rest.duplicated(keys, keep=False)]
+    if len(differ):
+        shown = differ[list(keys)].drop_duplicates()
+        found = examples(" ".join(str(value) for value in row) for row in shown.itertuples(index=False))
+        findings.problems.append(
+            f"{table.origin.label}: {plural(len(shown), ' and '.join(keys))} in several rows that differ "
+            f"elsewhere ({found}; {table.origin.rows(differ.index)}); no policy chooses among them"
+        )
+    return repeats.reindex(frame.index, fill_value=False)
+
+
+def _short(time: pd.Timestamp) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S}Z"

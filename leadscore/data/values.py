@@ -1,0 +1,130 @@
+"""Ids, categories and numbers: text in one normal form, and numbers read strictly."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from leadscore.data.origin import Column, Findings
+
+__all__ = ["changed_texts", "cleaned", "read_numbers", "read_text"]
+
+NUMBER = r"^[+-]?(\d+[.]?\d*|[.]\d+)([eE][+-]?\d+)?$"
+AS_TEXT = (pa.types.is_integer, pa.types.is_boolean)  # types with one spelling for each value
+
+
+def cleaned(column: Column, null_texts: Sequence[str], findings: Findings) -> Column:
+    """Return a column with text in Unicode's composed form (NFC) without spaces around it; blank is missing.
+
+    Two spellings of `Zürich` (one letter, or u and two dots) become one key. Everything inside a text stays,
+    also emoji, zero-width characters and line breaks.
+
+    Parameters
+    ----------
+    null_texts : sequence of str
+        `null_values` of the column: these are missing too, also where Parquet has them as numbers.
+    """
+    values = column.cells
+    if not pa.types.is_large_string(values.type):
+        if not null_texts or pa.types.is_null(values.type):
+            return column
+        try:
+            missing = pa.array(list(null_texts), pa.large_string()).cast(values.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            findings.problems.append(
+                f"{column.label} holds {values.type}, which {column.key}.null_values {list(null_texts)} cannot be"
+            )
+            return column
+    else:
+        values = pc.utf8_trim_whitespace(pc.utf8_normalize(values, form="NFC"))
+        missing = pa.array(["", *null_texts], pa.large_string())
+    nothing = pa.scalar(None, values.type)
+    return replace(column, cells=pc.if_else(pc.is_in(values, value_set=missing), nothing, values))
+
+
+def changed_texts(raw: Column, column: Column) -> int:
+    """Return how many texts `cleaned` has changed without making them missing."""
+    if not pa.types.is_large_string(raw.cells.type):
+        return 0
+    return int(pc.sum(pc.not_equal(raw.cells, column.cells)).as_py() or 0)
+
+
+def read_text(column: Column, findings: Findings) -> pd.Series:
+    """Return ids or categories as text.
+
+    Parameters
+    ----------
+    column : Column
+        Cleaned text; or integers or booleans from Parquet, which become their exact decimal text, `true` and `false`.
+
+    Returns
+    -------
+    Series of str (n_rows,)
+        NaN where missing.
+    """
+    values = column.cells
+    kind = values.type
+    if pa.types.is_null(kind) or any(is_kind(kind) for is_kind in AS_TEXT) or _is_whole(kind):
+        values = values.cast(pa.large_string())
+    elif not pa.types.is_large_string(kind):
+        why = (
+            "ids and categories are text, and a number that was once a float has lost its spelling (12.0, 1e5)"
+            if pa.types.is_floating(kind)
+            else "ids and categories are text"
+        )
+        findings.problems.append(f"{column.label} holds {kind}; {why}: write it as text or as integers")
+        values = pa.chunked_array([pa.nulls(len(values), pa.large_string())])
+    return values.to_pandas().astype("str")
+
+
+def _is_whole(kind: Any) -> bool:
+    return bool(pa.types.is_decimal(kind)) and kind.scale == 0
+
+
+def read_numbers(column: Column, decimal: str, findings: Findings) -> pd.Series:
+    """Return numbers; a text must be one number and nothing else.
+
+    Parameters
+    ----------
+    decimal : str
+        The decimal sign in texts. There is no thousands separator.
+
+    Returns
+    -------
+    Series of float64 (n_rows,)
+        NaN where missing. Values that are no finite number become problems.
+    """
+    values = column.cells
+    kind = values.type
+    if pa.types.is_large_string(kind):
+        values = _parsed(column, decimal, findings)
+    elif not (pa.types.is_null(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind) or _is_number(kind)):
+        findings.problems.append(f"{column.label} holds {kind}, which is no number")
+        values = pa.chunked_array([pa.nulls(len(values))])
+    if pa.types.is_boolean(kind):
+        values = values.cast(pa.int8())
+    numbers = values.cast(pa.float64(), safe=False).to_pandas().astype("float64")
+    findings.bad(column, np.isinf(numbers), "not finite ({at}): an amount or attribute is a finite number or missing")
+    return numbers
+
+
+def _is_number(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _parsed(column: Column, decimal: str, findings: Findings) -> pa.ChunkedArray:
+    pattern = NUMBER.replace("[.]", f"[{decimal}]")
+    fits = pc.match_substring_regex(column.cells, pattern)
+    bad = np.asarray(pc.invert(fits).fill_null(False))
+    findings.bad(
+        column,
+        bad,
+        f"not a plain number with {decimal!r} before its decimals ({{at}}); no thousands separators, currencies or "
+        f"units: {column.key}.decimal and {column.key}.null_values decide",
+        shown=3,
+    )
+    return pc.replace_substring(pc.if_else(fits, column.cells, None), decimal, ".")
