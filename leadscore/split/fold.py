@@ -91,7 +91,7 @@ def draw_folds(folds: Sequence[Fold], width: int = 60) -> str:
     >>> day = lambda text: pd.Timestamp(text, tz="UTC")
     >>> fold = Fold(day("2024-01-01"), day("2024-03-01"), day("2024-03-31"), timedelta(days=30))
     >>> print(draw_folds([fold], width=30))
-    2024-01-01                    2024-03-31
+    2024-01-01          2024-03-31
     ==========//////////**********
     """
     start = min(fold.train_start for fold in folds)
@@ -102,7 +102,7 @@ def draw_folds(folds: Sequence[Fold], width: int = 60) -> str:
         return int(width * (instant - start).total_seconds() / length + 0.5)
 
     first, last = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
-    lines = [first + " " * max(1, width - len(first)) + last]
+    lines = [first.ljust(width - len(last)) + last]
     for fold in folds:
         a, b, c, d = (column(each) for each in (fold.train_start, fold.train_last, fold.valid_start, fold.valid_end))
         lines.append((" " * a + "=" * (b - a) + "/" * (c - b) + "*" * (d - c)).rstrip())
