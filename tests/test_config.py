@@ -163,3 +163,12 @@ def test_every_choice_of_every_group_composes():
 
 def test_a_missing_folder_of_configs_is_named(tmp_path):
     assert "no such folder" in refusal(config_dir=tmp_path / "nowhere")
+
+
+def test_a_set_may_build_on_another_and_still_disagree_with_a_third(tmp_path):
+    (tmp_path / "features").mkdir()
+    (tmp_path / "features" / "inner.yaml").write_text("logins: {aggregate: count, lookback: 7d}\n")
+    (tmp_path / "features" / "outer.yaml").write_text("defaults: [inner, _self_]\ntickets: {aggregate: count}\n")
+    (tmp_path / "features" / "third.yaml").write_text("logins: {aggregate: count, lookback: 30d}\n")
+    assert {"logins", "tickets"} <= set(compose("features=+outer", config_dir=tmp_path).features)
+    assert "feature 'logins' stands in the sets 'outer'" in refusal("features=+outer+third", config_dir=tmp_path)

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.plus import BASE, GROUP, added_sets
@@ -54,8 +53,13 @@ def disagreeing_sets(tree: DictConfig, loader: "ConfigLoader") -> list[str]:
     return problems
 
 
-def _set(name: str, loader: "ConfigLoader") -> dict[str, Any]:
-    loaded = loader.load_configuration(f"{GROUP}/{name}", [], run_mode=RunMode.RUN, from_shell=False)
-    features = OmegaConf.to_container(loaded.get(GROUP) or OmegaConf.create(), resolve=False)
-    assert isinstance(features, dict)
-    return {str(name): parameters for name, parameters in features.items()}
+def _set(name: str, loader: Any) -> dict[str, Any]:
+    """Read one set's file, and the sets that it builds on; composing each would cost as much as the run's config."""
+    loaded = loader.repository.load_config(f"{GROUP}/{name}")
+    features: dict[str, Any] = {}
+    for default in loaded.defaults_list:
+        if not default.is_self():
+            features |= _set(default.get_name(), loader)
+    own = OmegaConf.to_container(loaded.config, resolve=False)
+    assert isinstance(own, dict)
+    return features | {str(feature): parameters for feature, parameters in own.items()}
