@@ -1,5 +1,6 @@
 """What the terminal shows: the run in one screen, numbers first, and where everything lies."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,20 +21,23 @@ if TYPE_CHECKING:
 
 __all__ = ["show_run", "show_windows", "walking"]
 
+log = logging.getLogger(__name__)
+
 MARKS = {"ok": "", "note": "note", "problem": "PROBLEM", "not_applicable": ""}
 
 
 @contextmanager
 def walking(steps: int) -> Iterator["Step"]:
-    """Give a callable that moves a progress bar on, on a terminal; elsewhere it says nothing."""
+    """Give a callable that logs each step and, on a terminal, moves a progress bar on."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield log.info
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("composing", total=steps)
 
         def step(what: str) -> None:
+            log.info(what)
             progress.update(task, description=what, advance=1)
 
         yield step

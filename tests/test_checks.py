@@ -12,9 +12,7 @@ from leadscore.evaluate import CHECKS, CheckContext, run_checks
 
 def index(prefix, n):
     ids = [f"{prefix}{number}" for number in range(n)]
-    return pd.MultiIndex.from_product(
-        [ids, [pd.Timestamp("2024-03-01", tz="UTC")]], names=["user_id", "as_of"]
-    )
+    return pd.MultiIndex.from_product([ids, [pd.Timestamp("2024-03-01", tz="UTC")]], names=["user_id", "as_of"])
 
 
 def rows(prefix, n):
@@ -107,9 +105,7 @@ def test_ls003_being_missing_can_be_the_hindsight(fit, sign):
         known = np.where(y == 1, 1e6, np.arange(len(y))) * sign
         return X.assign(lost_after=np.where((y == 1) & (np.arange(len(y)) % 8 == 0), np.nan, known))
 
-    context = replace(
-        fit, X_train=reason_lost(fit.X_train, fit.y_train), X_valid=reason_lost(fit.X_valid, fit.y_valid)
-    )
+    context = replace(fit, X_train=reason_lost(fit.X_train, fit.y_train), X_valid=reason_lost(fit.X_valid, fit.y_valid))
 
     assert "lost_after (AUC 1.000)" in found("LS003", context).sentence
 
@@ -166,10 +162,7 @@ def test_ls005_few_of_one_class(fit, converted, result):
     mirrored = found("LS005", replace(fit, y_valid=1 - few))
 
     assert check.result == mirrored.result == result
-    assert (
-        check.sentence
-        == f"The rarer class has 150 of 600 rows in training and {converted} of 240 in validation."
-    )
+    assert check.sentence == f"The rarer class has 150 of 600 rows in training and {converted} of 240 in validation."
 
 
 def test_ls006_leads_on_both_sides_are_counted(fit):

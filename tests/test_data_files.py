@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import threading
 from pathlib import Path
 
 import pandas as pd
@@ -118,11 +119,15 @@ def test_files_of_two_kinds_or_of_no_kind_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_pipe_a_symlink_loop_and_a_folder_in_a_folder_never_hang(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.csv")
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    release = threading.Timer(5, lambda: os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)))  # who waits, fails
+    release.start()
     (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
     (tmp_path / "parts" / "deeper").mkdir(parents=True)
 
     assert "pipe.csv is not a regular file" in refused(tmp_path, Path("pipe.csv"))
+    release.cancel()
     assert "symbolic link" in refused(tmp_path, Path("loop.csv"))
     assert "deeper is a folder inside the table's folder" in refused(tmp_path, Path("parts"))
 
@@ -162,6 +167,10 @@ def test_a_quote_that_is_not_closed_is_told_by_row(tmp_path: Path, broken: str) 
     assert "leads.csv, row 3: a value opens a quote" in refused(tmp_path, broken)
 
 
+def test_a_quote_that_is_not_closed_in_the_header_is_told(tmp_path: Path) -> None:
+    assert "its header cannot be read" in refused(tmp_path, '"' + LEADS * 4_000)
+
+
 def test_rows_are_lines_also_behind_blank_lines_and_line_breaks_in_values(tmp_path: Path) -> None:
     leads = 'user_id,created_at\n\n"a\nb",2024-03-01T09:00Z\nc,soon\n'
 
@@ -193,6 +202,18 @@ def test_missing_columns_are_all_told_with_the_nearest_name(tmp_path: Path) -> N
         in message
     )
     assert "no column 'signupat' (for created_at). Did you mean 'signup_at'?" in message
+
+
+def test_several_problems_of_both_tables_are_a_list_of_lists(tmp_path: Path) -> None:
+    message = refused(tmp_path, "user,signup\na,b\n", EVENTS.replace("event_type", "type"))
+
+    assert [line.split("has no")[0].rstrip() for line in message.splitlines()] == [
+        "2 problems:",
+        "  1. 2 problems:",
+        "     1. leads.csv",
+        "     2. leads.csv",
+        "  2. events.csv",
+    ]
 
 
 def test_mapped_and_declared_columns_must_be_there(tmp_path: Path) -> None:

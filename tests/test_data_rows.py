@@ -78,7 +78,7 @@ def test_an_event_id_names_one_event(tmp_path: Path) -> None:
 
 
 def test_orphan_early_and_late_events_follow_the_policy(tmp_path: Path) -> None:
-    events = events_of(f"a,{WHEN},login", f"x,{WHEN},login", "a,2024-02-01T00:00Z,ad", "a,2024-03-09T00:00Z,login")
+    events = events_of(f"a,{WHEN},login", f"x,{WHEN},login", "a,2024-03-01T08:59:59Z,ad", "a,2024-03-09T00:00Z,login")
     end = {"data_end": "2024-03-09T00:00:00Z"}
 
     tables = read(tmp_path, LEADS, events, **end)
@@ -100,6 +100,12 @@ def test_orphan_early_and_late_events_follow_the_policy(tmp_path: Path) -> None:
         "events before their lead was created dropped"
         in read(tmp_path, LEADS, events, policy={"early_events": "drop"}).counts
     )
+
+
+def test_an_event_at_the_instant_of_creation_is_not_early(tmp_path: Path) -> None:
+    tables = read(tmp_path, LEADS, events_of("a,2024-03-01T09:00Z,signup"), policy={"early_events": "error"})
+
+    assert len(tables.events) == 1
 
 
 def test_data_end_is_just_after_the_latest_time_unless_stated(tmp_path: Path) -> None:

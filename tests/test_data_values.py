@@ -43,7 +43,8 @@ def test_parquet_integers_are_exact_ids_and_floats_are_refused(tmp_path: Path) -
 
 def test_parquet_dictionaries_and_large_strings_are_text(tmp_path: Path) -> None:
     words = pa.array(["DE", None, "FR"])
-    for column in (words, words.dictionary_encode(), words.cast(pa.large_string()), words.cast(pa.string_view())):
+    large = words.cast(pa.large_string())
+    for column in (words, large, words.cast(pa.string_view()), words.dictionary_encode(), large.dictionary_encode()):
         path = parquet(tmp_path, country=column)
         found = read(tmp_path, path, known_at_creation={"country": "category"}).leads["country"]
         assert found.fillna("-").tolist() == ["DE", "-", "FR"]
@@ -137,7 +138,11 @@ def test_parquet_numbers_and_their_null_values(tmp_path: Path) -> None:
 
 # --- money --------------------------------------------------------------------------------------------
 
-PAID = f"user_id,timestamp,event_type,amount,currency\na,{WHEN},invoice,10,EUR\na,{WHEN},invoice,10,USD\na,{WHEN},login,,\n"
+PAID = f"""user_id,timestamp,event_type,amount,currency
+a,{WHEN},invoice,10,EUR
+a,{WHEN},invoice,10,USD
+a,{WHEN},login,,
+"""
 
 
 def test_amounts_are_converted_to_the_one_currency(tmp_path: Path) -> None:

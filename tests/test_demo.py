@@ -132,9 +132,7 @@ def test_statuses_agree_with_the_times(demo):
 
 
 def test_leads_act_from_creation_until_they_are_closed(demo):
-    events = demo.events.merge(
-        demo.leads[["user_id", "created_at", "converted_at", "closed_at"]], on="user_id"
-    )
+    events = demo.events.merge(demo.leads[["user_id", "created_at", "converted_at", "closed_at"]], on="user_id")
     assert (events["timestamp"] >= events["created_at"]).all()
     assert not (events["timestamp"] >= events["closed_at"]).any()
     after = events["timestamp"] >= events["converted_at"]

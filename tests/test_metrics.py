@@ -165,9 +165,7 @@ def test_neither_row_order_nor_a_rising_map_changes_a_ranking_metric(rows, rando
 def test_the_auc_of_the_opposite_is_the_rest(rows):
     labels, scores = zip(*rows, strict=True)
 
-    assert value("auc", labels, [-score for score in scores]) == pytest.approx(
-        1 - value("auc", labels, scores)
-    )
+    assert value("auc", labels, [-score for score in scores]) == pytest.approx(1 - value("auc", labels, scores))
 
 
 @settings(max_examples=50, deadline=None)
@@ -255,9 +253,7 @@ def test_folds_give_the_mean_with_each_beside_it():
 
     summary = summarise_folds([first, second])
 
-    assert summary["metrics"]["auc"] == pytest.approx(
-        (0.75 + 1.0) / 2
-    )  # a fold counts once, whatever its size
+    assert summary["metrics"]["auc"] == pytest.approx((0.75 + 1.0) / 2)  # a fold counts once, whatever its size
     assert [fold["metrics"]["auc"] for fold in summary["folds"]] == [0.75, 1.0]
     assert summary["reasons"] == {}
 
@@ -270,9 +266,7 @@ def test_a_fold_without_a_metric_makes_the_mean_null():
 
     assert summary["metrics"]["auc"] is None
     assert summary["reasons"]["auc"] == "fold 1: one class only: 0 of 2 rows converted"
-    assert summary["metrics"]["brier"] == pytest.approx(
-        (both.metrics["brier"].value + one.metrics["brier"].value) / 2
-    )
+    assert summary["metrics"]["brier"] == pytest.approx((both.metrics["brier"].value + one.metrics["brier"].value) / 2)
 
 
 def test_every_metric_declares_itself():

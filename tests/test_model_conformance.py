@@ -95,9 +95,7 @@ def test_the_same_seed_gives_the_same_scores_bit_for_bit(config, training, later
 def test_columns_count_by_name_not_by_position(model, later):
     shuffled = later[list(later.columns[::-1])]
 
-    pd.testing.assert_series_equal(
-        model.predict_proba(shuffled), model.predict_proba(later), check_exact=True
-    )
+    pd.testing.assert_series_equal(model.predict_proba(shuffled), model.predict_proba(later), check_exact=True)
     assert list(model.explain(shuffled).contributions.columns) == list(shuffled.columns)
 
 
@@ -112,9 +110,7 @@ def test_missing_and_extra_columns_are_named(model, later):
 
 
 def test_a_column_of_another_kind_is_named(model, later):
-    with pytest.raises(
-        ModelError, match=f"column 'amount' of X is a category; {model.name} was fitted on a number"
-    ):
+    with pytest.raises(ModelError, match=f"column 'amount' of X is a category; {model.name} was fitted on a number"):
         model.predict_proba(later.astype({"amount": "str"}))
 
 
@@ -145,9 +141,7 @@ def test_unseen_categories_and_missing_values_get_a_score_that_adds_up(model, la
     p = model.predict_proba(strange)
 
     assert p.min() == p.max()
-    assert model.explain(strange).log_odds().iloc[0] == pytest.approx(
-        np.log(p.iloc[0] / (1 - p.iloc[0])), abs=1e-6
-    )
+    assert model.explain(strange).log_odds().iloc[0] == pytest.approx(np.log(p.iloc[0] / (1 - p.iloc[0])), abs=1e-6)
 
 
 def test_contributions_add_up_to_the_log_odds(model, later):
@@ -233,9 +227,7 @@ def test_a_second_fit_forgets_the_first(config, training, later):
 
     fresh = make_model(config, seed=0).fit(X, y)
 
-    pd.testing.assert_series_equal(
-        refitted.predict_proba(later), fresh.predict_proba(later), check_exact=True
-    )
+    pd.testing.assert_series_equal(refitted.predict_proba(later), fresh.predict_proba(later), check_exact=True)
 
 
 def test_scoring_other_rows_does_not_move_the_fitted_state(model, later, tmp_path):

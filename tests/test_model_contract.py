@@ -96,9 +96,7 @@ def test_a_reloaded_module_may_register_again():
 
 
 def test_a_class_without_explain_is_refused_at_registration():
-    with pytest.raises(
-        ModelError, match=r"Model 'house' at .* lacks explain: a model has fit, predict_proba"
-    ):
+    with pytest.raises(ModelError, match=r"Model 'house' at .* lacks explain: a model has fit, predict_proba"):
         register_model("house", config=HouseConfig)(type("Mute", (House,), {"explain": None}))
 
 
@@ -114,9 +112,7 @@ def test_the_config_of_another_model_is_refused():
 
 def test_a_probability_out_of_range_or_missing_is_refused_with_its_rows(X, y):
     model = fitted(X, y, predict_proba=lambda _self, X: X["sessions"] - 1.0)
-    with pytest.raises(
-        ModelError, match=r"house is not in \[0, 1\] in 2 of 3 rows: \('a', -1.0\), \('c', 3.0\)"
-    ):
+    with pytest.raises(ModelError, match=r"house is not in \[0, 1\] in 2 of 3 rows: \('a', -1.0\), \('c', 3.0\)"):
         model.predict_proba(X)
 
     model = fitted(X, y, predict_proba=lambda _self, X: X["sessions"] * np.nan)
@@ -141,9 +137,7 @@ def test_a_lost_index_is_refused(X, y):
 def test_reasons_that_do_not_add_up_are_refused(X, y):
     model = fitted(X, y, explain=lambda _self, X: Explanation(X * 0.5, base=0.01))
 
-    with pytest.raises(
-        ModelError, match=r"explain of house does not add up .* in 3 of 3 rows .* reaches 0.01"
-    ):
+    with pytest.raises(ModelError, match=r"explain of house does not add up .* in 3 of 3 rows .* reaches 0.01"):
         model.explain(X)
 
 

@@ -109,8 +109,7 @@ def test_logistic_keeps_the_most_frequent_levels_and_says_so():
     model = make_model(LogisticModel(), seed=0).fit(X, y)
 
     assert model.warnings == [
-        "column 'campaign' has 130 levels: the 100 most frequent have coefficients, "
-        "all others share one bucket"
+        "column 'campaign' has 130 levels: the 100 most frequent have coefficients, all others share one bucket"
     ]
     p = model.predict_proba(pd.DataFrame({"campaign": text("L129", "L100", "never seen")}))
     assert p.min() == p.max()  # L000 to L059 occur twice; of the rest, the first 40 by name are kept
@@ -120,8 +119,7 @@ def test_logistic_that_did_not_converge_says_so_without_a_python_warning(numbers
     model = make_model(LogisticModel(max_iter=1), seed=0).fit(*numbers)
 
     assert model.warnings == [
-        "logistic stopped after 1 iterations (model.max_iter) before it converged: "
-        "its coefficients are not final"
+        "logistic stopped after 1 iterations (model.max_iter) before it converged: its coefficients are not final"
     ]
     assert make_model(LogisticModel(), seed=0).fit(*numbers).warnings == []
 
@@ -210,9 +208,7 @@ def test_lightgbm_that_found_no_split_says_so():
 
 
 def test_what_lightgbm_refuses_is_a_model_error(numbers):
-    with pytest.raises(
-        ModelError, match=r"lightgbm cannot be fitted on 400 rows and 2 columns: .*num_leaves"
-    ):
+    with pytest.raises(ModelError, match=r"lightgbm cannot be fitted on 400 rows and 2 columns: .*num_leaves"):
         make_model(LightgbmModel(num_leaves=1), seed=0).fit(*numbers)
 
 
@@ -230,11 +226,7 @@ def test_baseline_gives_everyone_the_base_rate():
 def test_baseline_ranks_in_the_direction_stated(numbers):
     X, y = numbers
     for feature, descending in (("sessions", True), ("days_since", False)):
-        p = (
-            make_model(BaselineModel(rank_by=feature, descending=descending), seed=0)
-            .fit(X, y)
-            .predict_proba(X)
-        )
+        p = make_model(BaselineModel(rank_by=feature, descending=descending), seed=0).fit(X, y).predict_proba(X)
 
         ordered = p[X[feature].sort_values(ascending=descending).index]
         assert ordered.is_monotonic_increasing

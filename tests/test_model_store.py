@@ -139,9 +139,7 @@ def test_a_model_that_nobody_registered_is_refused_by_name(folder):
 def test_the_files_of_another_model_are_refused(folder):
     forge(folder, model="lightgbm")
 
-    with pytest.raises(
-        ModelError, match=r"is intact, but this leadscore .* cannot read it .*FileNotFoundError"
-    ):
+    with pytest.raises(ModelError, match=r"is intact, but this leadscore .* cannot read it .*FileNotFoundError"):
         load_model(folder)
 
 

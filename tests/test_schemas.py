@@ -107,6 +107,7 @@ def test_nothing_happens_to_a_lead_before_its_creation() -> None:
     assert "column 'converted_at': 1 before created_at" in message
     assert "column 'closed_at': 2 before created_at" in message
     assert "(user_id 'a', 'b')" in message
+    check_raw(tables(leads.assign(converted_at=leads["created_at"], closed_at=leads["created_at"])), CONFIG)
 
 
 def test_keys_are_unique_and_present() -> None:

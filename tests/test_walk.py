@@ -66,10 +66,20 @@ def test_rows_add_up_from_room_to_room(finished):
     rows = windows["rows"]["window"]
     assert rows["candidates"] == 1500 == sum(n for reason, n in rows.items() if reason != "candidates")
     fold = windows["folds"][0]
+    later = json.loads((folder / "metrics.json").read_text())["rows"]
+    assert later["features"] == rows["observations"]
+    assert later["folds"] == [{"fold": 0, **fold["rows"]}]
     assert sum(fold["rows"].values()) == rows["observations"]
     predictions = pd.read_parquet(folder / "predictions.parquet")
     assert len(predictions) == fold["rows"]["valid"]
     assert predictions["label"].sum() == fold["positives"]["valid"]
+
+
+def test_the_run_keeps_a_log_of_its_walk(finished):
+    _, folder, _ = finished
+    said = (folder / "train.log").read_text()
+    steps = ["loading tables", "checking tables", "observing leads", "building features", "fitting", "recording"]
+    assert [step for step in steps if step in said] == steps
 
 
 def test_predictions_are_typed_and_the_metrics_are_theirs(finished):
@@ -272,3 +282,19 @@ def test_a_note_is_free_text(note):
     from leadscore.door import quoted_note
 
     assert OverridesParser.create().parse_override(quoted_note(f"notes={note}")).value() == note
+
+
+def test_completion_knows_groups_and_sets(tmp_path):
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    program = Path(sys.executable).with_name("leadscore-train")
+    for typed, offered in (("model=l", "model=lightgbm model=logistic"), ("features=+se", "features=+sessions")):
+        line = f"leadscore-train {typed}"
+        env = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))}
+        done = subprocess.run(
+            [program, "-sc", "query=bash"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == offered

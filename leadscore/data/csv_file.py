@@ -74,7 +74,10 @@ class CsvFile:
 
     def _header(self) -> list[str]:
         head = csv.reader(io.StringIO(self.text[: 1 << 20], newline=""), delimiter=self.separator)
-        return next(record for record in head if record)
+        try:
+            return next(record for record in head if record)
+        except csv.Error as error:
+            raise DataError(f"{self.name}: its header cannot be read ({error}): is a quote not closed in it?") from None
 
     def separator_hint(self) -> str:
         """Return words about the separator when the header looks unsplit, else nothing."""

@@ -94,9 +94,7 @@ def _contradictions(config: DemoData) -> list[str]:
         problems.append(f"data.known_at_creation has {unknown}: the simulated leads have {ATTRIBUTES}")
     currencies = {country.currency for country in COUNTRIES.values()}
     if config.currency is None:
-        problems.append(
-            f"data.currency is null: the simulated invoices are in {', '.join(sorted(currencies))}"
-        )
+        problems.append(f"data.currency is null: the simulated invoices are in {', '.join(sorted(currencies))}")
     elif missing := sorted(currencies - {config.currency} - set(config.rates)):
         problems.append(f"data.rates has no {', '.join(missing)}: the simulated invoices are in it too")
     return problems
@@ -108,9 +106,7 @@ def _user_ids(n_leads: int) -> pd.Index:
     return pd.Index([f"L{number:0{width}d}" for number in range(1, n_leads + 1)], dtype="str")
 
 
-def _lead_table(
-    leads: Leads, journeys: Journeys, ids: pd.Index, end: int, attributes: Collection[str]
-) -> pd.DataFrame:
+def _lead_table(leads: Leads, journeys: Journeys, ids: pd.Index, end: int, attributes: Collection[str]) -> pd.DataFrame:
     """Return the leads created before `end`, knowing nothing of what happens from then on."""
     converted = np.where(journeys.converted < end, journeys.converted, NEVER)
     closed = np.where(journeys.closed < end, journeys.closed, NEVER)

@@ -137,7 +137,7 @@ def read_files(
     before = {path: _stamp(path) for path in paths}
     files = [_open(path, table, key) for path in paths]
     names = list(dict.fromkeys(name for file in files for name in file.names))
-    chosen = list(dict.fromkeys(choose(names, files[0].separator_hint())))
+    chosen = list(dict.fromkeys(choose(names, files[0].separator_hint()))) or names[:1]  # one, to count the rows
     raise_all(DataError, [problem for file in files for problem in _column_problems(file, chosen)])
     pieces = [file.read(chosen) for file in files]
     changed = [path for path, stamp in before.items() if _stamp(path) != stamp]

@@ -138,6 +138,6 @@ def _typed(config: FilesData, now: datetime, findings: Findings) -> Any:
         try:
             found.append(read(config, now, findings))
         except DataError as error:
-            findings.problems.append(str(error))
+            findings.problems.append(str(error).replace("\n", "\n   "))  # a list inside the list
     raise_all(DataError, findings.problems)
     return found

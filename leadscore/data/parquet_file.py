@@ -54,9 +54,8 @@ class ParquetFile:
 
 def _plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = values.type
-    if pa.types.is_dictionary(kind):
-        values, kind = values.cast(kind.value_type), kind.value_type
-    if pa.types.is_string(kind) or pa.types.is_string_view(kind):
+    content = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if pa.types.is_string(content) or pa.types.is_large_string(content) or pa.types.is_string_view(content):
         return values.cast(pa.large_string())
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return values.cast(pa.timestamp(kind.unit, tz="UTC"))

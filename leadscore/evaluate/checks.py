@@ -121,9 +121,7 @@ def _gap(context: CheckContext) -> Finding:
     train, valid = _auc(context.y_train, context.p_train), _auc(context.y_valid, context.p_valid)
     if train is None or valid is None:
         return _not_applicable("Training or validation rows have one class only, so no AUC exists.")
-    numbers = (
-        f"AUC is {train:.3f} on training and {valid:.3f} on validation rows, a gap of {train - valid:.3f}."
-    )
+    numbers = f"AUC is {train:.3f} on training and {valid:.3f} on validation rows, a gap of {train - valid:.3f}."
     if train - valid > GAP_NOTE:
         return "note", numbers, "Regularise more or use fewer features; or the world changed in between."
     return "ok", numbers, ""
@@ -133,18 +131,14 @@ def _gap(context: CheckContext) -> Finding:
 def _alone(context: CheckContext) -> Finding:
     rarer = min(_rarer(context.y_train), _rarer(context.y_valid))
     if rarer < FEW_PROBLEM:
-        return _not_applicable(
-            f"The rarer class has {rarer} rows: a single feature may separate them by chance."
-        )
+        return _not_applicable(f"The rarer class has {rarer} rows: a single feature may separate them by chance.")
     aucs = {name: _auc_alone(context, name) for name in context.X_train.columns}
     if not aucs:
         return _not_applicable("There is no feature.")
     suspects = sorted((name for name in aucs if aucs[name] > ALONE_PROBLEM), key=lambda name: -aucs[name])
     if suspects:
         listed = ", ".join(f"{name} (AUC {aucs[name]:.3f})" for name in suspects[:3])
-        sentence = (
-            f"{len(suspects)} of {len(aucs)} features rank conversions almost perfectly alone: {listed}."
-        )
+        sentence = f"{len(suspects)} of {len(aucs)} features rank conversions almost perfectly alone: {listed}."
         return "problem", sentence, "Ask when each value became known: it looks like hindsight."
     best = max(aucs, key=lambda name: aucs[name])
     return "ok", f"The strongest single feature is {best} with an AUC of {aucs[best]:.3f}.", ""
@@ -223,9 +217,7 @@ def _unused(context: CheckContext) -> Finding:
     if context.observations is None or context.used is None or not context.observations:
         return _not_applicable("Nobody counted the observations.")
     share = context.used / context.observations
-    numbers = (
-        f"{context.used} of {context.observations} observations ({share:.0%}) are trained or validated on."
-    )
+    numbers = f"{context.used} of {context.observations} observations ({share:.0%}) are trained or validated on."
     if share < USED_NOTE:
         return (
             "note",

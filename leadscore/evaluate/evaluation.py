@@ -100,9 +100,7 @@ def summarise_folds(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
     for name in METRICS:
         values = [fold["metrics"][name] for fold in folds]
         lacking = [
-            f"fold {number}: {fold['reasons'][name]}"
-            for number, fold in enumerate(folds)
-            if name in fold["reasons"]
+            f"fold {number}: {fold['reasons'][name]}" for number, fold in enumerate(folds) if name in fold["reasons"]
         ]
         if lacking:
             reasons[name] = "; ".join(lacking)

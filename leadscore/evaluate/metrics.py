@@ -35,18 +35,14 @@ def check_input(y: pd.Series, score: pd.Series, takes: str) -> tuple[Labels, Sco
         problems.append(f"labels ({len(y)} rows) and scores ({len(score)} rows) do not have the same index")
     wrong = ~y.isin([0, 1])
     if wrong.any():
-        problems.append(
-            f"{wrong.sum()} of {len(y)} labels are neither 0 nor 1: {examples(y[wrong].tolist())}"
-        )
+        problems.append(f"{wrong.sum()} of {len(y)} labels are neither 0 nor 1: {examples(y[wrong].tolist())}")
     scores = score.to_numpy(dtype=np.float64)
     bad = ~np.isfinite(scores)
     if takes == "probability":
         bad |= (scores < 0) | (scores > 1)
     if bad.any():
         allowed = "a probability in [0, 1]" if takes == "probability" else "a finite number"
-        problems.append(
-            f"{bad.sum()} of {len(scores)} scores are not {allowed}: {examples(scores[bad].tolist())}"
-        )
+        problems.append(f"{bad.sum()} of {len(scores)} scores are not {allowed}: {examples(scores[bad].tolist())}")
     raise_all(ModelError, problems)
     return y.to_numpy(dtype=np.int64), scores
 

@@ -79,14 +79,10 @@ class Baseline:
             return
         kinds = kinds_of(X)
         if name not in kinds:
-            msg = (
-                f"model.rank_by names {name!r}, which is not a column. {did_you_mean(name, kinds, 'Columns')}"
-            )
+            msg = f"model.rank_by names {name!r}, which is not a column. {did_you_mean(name, kinds, 'Columns')}"
             raise ModelError(msg)
         if kinds[name] != "number":
-            raise ModelError(
-                f"model.rank_by names {name!r}, which is a category: only a number can rank leads"
-            )
+            raise ModelError(f"model.rank_by names {name!r}, which is a category: only a number can rank leads")
 
     def _ranking(self, X: pd.DataFrame) -> np.ndarray:
         values: np.ndarray = X[self.config.rank_by].to_numpy()

@@ -52,11 +52,7 @@ class BoostedTrees:
         """Grow the trees; what LightGBM refuses is a ModelError."""
         import lightgbm
 
-        levels = {
-            name: sorted(X[name].dropna().unique())
-            for name, kind in kinds_of(X).items()
-            if kind == "category"
-        }
+        levels = {name: sorted(X[name].dropna().unique()) for name, kind in kinds_of(X).items() if kind == "category"}
         parameters = self._parameters()
         categorical = [position for position, name in enumerate(X.columns) if name in levels]
         try:

@@ -40,15 +40,12 @@ def kinds_of(X: pd.DataFrame) -> dict[str, str]:
             infinite = np.isinf(column.to_numpy())
             if infinite.any():
                 rows = examples(X.index[infinite])
-                problems.append(
-                    f"column {name!r} of X is infinite in {infinite.sum()} of {len(X)} rows ({rows})"
-                )
+                problems.append(f"column {name!r} of X is infinite in {infinite.sum()} of {len(X)} rows ({rows})")
         elif isinstance(column.dtype, pd.StringDtype):
             kinds[name] = "category"
         else:
             problems.append(
-                f"column {name!r} of X is {column.dtype}; "
-                "a number is float64 and a category is str (NaN is missing)"
+                f"column {name!r} of X is {column.dtype}; a number is float64 and a category is str (NaN is missing)"
             )
     raise_all(ModelError, problems)
     return kinds
@@ -69,16 +66,12 @@ def check_training(X: pd.DataFrame, y: pd.Series) -> dict[str, str]:
     if not len(X.columns):
         problems.append("X has no column: choose at least one feature set (features=...)")
     if not X.index.equals(y.index):
-        problems.append(
-            f"X ({len(X)} rows) and y ({len(y)} rows) do not have the same index in the same order"
-        )
+        problems.append(f"X ({len(X)} rows) and y ({len(y)} rows) do not have the same index in the same order")
     if not pd.api.types.is_integer_dtype(y.dtype):
         problems.append(f"y is {y.dtype}; labels are integers, 0 and 1")
     elif not y.isin([0, 1]).all():
         odd = y[~y.isin([0, 1])]
-        problems.append(
-            f"y is neither 0 nor 1 in {len(odd)} of {len(y)} rows: {examples(odd.unique().tolist())}"
-        )
+        problems.append(f"y is neither 0 nor 1 in {len(odd)} of {len(y)} rows: {examples(odd.unique().tolist())}")
     elif len(y) and y.min() == y.max():
         problems.append(
             f"y has one class only: {int((y == 1).sum())} of {len(y)} training rows converted, "
@@ -101,9 +94,7 @@ def align(X: pd.DataFrame, columns: Mapping[str, str], name: str) -> pd.DataFram
     missing = [column for column in columns if column not in found]
     extra = [column for column in found if column not in columns]
     if missing:
-        problems.append(
-            f"X lacks {len(missing)} of the {len(columns)} columns {name} was fitted on: {missing}"
-        )
+        problems.append(f"X lacks {len(missing)} of the {len(columns)} columns {name} was fitted on: {missing}")
     if extra:
         problems.append(f"X has {len(extra)} columns that {name} was not fitted on: {extra}")
     problems += [
@@ -121,9 +112,7 @@ def check_probabilities(p: pd.Series, X: pd.DataFrame, name: str) -> None:
         found = f"a Series of {p.dtype}" if isinstance(p, pd.Series) else f"a {type(p).__name__}"
         raise ModelError(f"predict_proba of {name} returned {found}; a float64 Series of P(convert) is due")
     if not p.index.equals(X.index):
-        raise ModelError(
-            f"predict_proba of {name} returned another index than that of X ({len(p)} for {len(X)} rows)"
-        )
+        raise ModelError(f"predict_proba of {name} returned another index than that of X ({len(p)} for {len(X)} rows)")
     wrong = ~p.between(0, 1)  # NaN is not between
     if wrong.any():
         rows = examples(zip(p.index[wrong], p[wrong].tolist(), strict=True))
@@ -140,8 +129,7 @@ def check_explanation(explanation: Explanation, p: pd.Series, X: pd.DataFrame, n
         due = np.log(p.to_numpy()) - np.log1p(-p.to_numpy())
     total = explanation.log_odds().to_numpy()
     gap = np.abs(
-        np.clip(total, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
-        - np.clip(due, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
+        np.clip(total, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS) - np.clip(due, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
     )
     wrong = ~(gap <= TOLERANCE)  # NaN is not within
     if wrong.any():

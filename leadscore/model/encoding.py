@@ -121,9 +121,7 @@ Encoding = NumberEncoding | CategoryEncoding
 
 def learn_encoding(column: pd.Series, kind: str) -> Encoding:
     """Return the encoding of a training column of kind `number` or `category`."""
-    learn: Callable[[pd.Series], Encoding] = (
-        NumberEncoding.learn if kind == "number" else CategoryEncoding.learn
-    )
+    learn: Callable[[pd.Series], Encoding] = NumberEncoding.learn if kind == "number" else CategoryEncoding.learn
     return learn(column)
 
 

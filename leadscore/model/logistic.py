@@ -80,9 +80,7 @@ class LogisticRegression:
     def _coefficients(self, encoded: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
         from sklearn import linear_model
 
-        estimator = linear_model.LogisticRegression(
-            C=self.config.C, max_iter=self.config.max_iter, solver="lbfgs"
-        )
+        estimator = linear_model.LogisticRegression(C=self.config.C, max_iter=self.config.max_iter, solver="lbfgs")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             estimator.fit(encoded, y)
@@ -127,9 +125,7 @@ class LogisticRegression:
         saved = read_state(folder / _FILE)
         model = cls(LogisticModel(**saved["config"]), saved["seed"])
         terms = {
-            name: _Term(
-                encoding_from(term["encoding"]), np.array(term["coefficients"], dtype=float), term["centre"]
-            )
+            name: _Term(encoding_from(term["encoding"]), np.array(term["coefficients"], dtype=float), term["centre"])
             for name, term in saved["terms"].items()
         }
         model._fitted = _Fitted(saved["base"], terms)

@@ -84,9 +84,7 @@ def register_model(
     def register(cls: ModelClass) -> ModelClass:
         earlier = _REGISTRY.get(name)
         if earlier is not None and earlier.where != where:  # the same place again is a reloaded module
-            msg = (
-                f"Model {name!r} is registered twice: at {earlier.where} and at {where}. Rename one of them."
-            )
+            msg = f"Model {name!r} is registered twice: at {earlier.where} and at {where}. Rename one of them."
             raise ModelError(msg)
         absent = [method for method in _METHODS if not callable(getattr(cls, method, None))]
         if absent:

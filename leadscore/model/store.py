@@ -117,9 +117,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     stated = manifest["files"]
     problems = [f"{name} is missing" for name in stated if name not in found]
     problems += [f"{name} is not in the manifest" for name in found if name not in stated]
-    problems += [
-        f"{name} is damaged or was edited" for name in found if stated.get(name, found[name]) != found[name]
-    ]
+    problems += [f"{name} is damaged or was edited" for name in found if stated.get(name, found[name]) != found[name]]
     if problems:
         raise ModelError(f"{folder} cannot be trusted (sha256 against {MANIFEST}): {'; '.join(problems)}.")
     return manifest
@@ -134,9 +132,7 @@ def _parse(text: bytes, folder: Path) -> dict[str, Any]:
         whole = _canonical({**manifest, "sha256": stated})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise damaged from None
-    if (
-        _sha256(content) != stated or whole != text
-    ):  # `whole`: also blanks and the order of keys are as written
+    if _sha256(content) != stated or whole != text:  # `whole`: also blanks and the order of keys are as written
         raise damaged
     if manifest["format_version"] != FORMAT_VERSION:
         msg = (

@@ -80,7 +80,7 @@ def metrics_of(run: TrainedRun) -> dict[str, Any]:
         **run.metrics,
         "baselines": {name: [_of(fold.baselines[name].evaluation) for fold in run.folds] for name in last.baselines},
         "best_reachable": None if last.best_reachable is None else [_of(fold.best_reachable) for fold in run.folds],
-        "rows": _rows(run),
+        "rows": {"features": len(run.dataset.X), "columns": run.dataset.X.shape[1], "folds": _rows(run)},
         "importance": run.importance.to_dict("records"),
         "feature_seconds": {name: round(seconds, 4) for name, seconds in run.dataset.table.seconds.items()},
         "warnings": [*run.warnings, *run.dataset.table.notes],
