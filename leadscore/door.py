@@ -35,7 +35,7 @@ from leadscore.errors import ConfigError, LeadscoreError
 
 __all__ = ["open_door"]
 
-Job = Callable[[Config, Path], None]
+Job = Callable[[Config, Path | None], None]
 
 HELP = """\
 leadscore.train: compose a lead-scoring run, check it, train it, measure it, record it.
@@ -69,13 +69,13 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
     Parameters
     ----------
     job : callable
-        `job(config, folder)`: one run.
+        `job(config, folder)`: one run; the folder is None when `validate_only` leaves none.
     check : callable
         `check(config)`: what else can be refused before any data are read, such as unknown names.
     load_plugins : callable
         `load_plugins(modules)`: imports what `plugins=[...]` on the command line names, before composing.
     """
-    sys.argv[1:] = [quoted_note(argument) for argument in sys.argv[1:]]
+    sys.argv[1:] = flags_first([quoted_note(argument) for argument in sys.argv[1:]])
     arguments = get_args_parser().parse_args()
     try:
         load_plugins(named_plugins(arguments.overrides))
@@ -83,7 +83,11 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
             print(help_text(arguments))  # noqa: T201
             return
         if not _only_asks(arguments):
-            check_command(arguments, check)
+            configs = check_command(arguments, check)
+            if all(config.validate_only for config in configs):  # no run, so no folder and no log either
+                for config in configs:
+                    job(config, None)
+                return
     except LeadscoreError as error:
         sys.exit(f"leadscore: {error}")
     register_configs()
@@ -99,6 +103,25 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
 
     task.__module__, task.__qualname__ = "leadscore.train", "train"
     hydra.main(version_base="1.3", config_path=str(CONF), config_name=PRIMARY)(task)()
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Move `-m` and `--config-dir` before the overrides, between which Hydra's parser refuses them.
+
+    Examples
+    --------
+    >>> flags_first(["data=crm", "-m", "model=a,b", "--config-dir", "my_conf"])
+    ['-m', '--config-dir', 'my_conf', 'data=crm', 'model=a,b']
+    """
+    flags: list[str] = []
+    others = list(arguments)
+    for flag, has_value in (("-m", False), ("--multirun", False), ("--config-dir", True), ("-cd", True)):
+        while flag in others:
+            at = others.index(flag)
+            taken = slice(at, at + 1 + has_value)
+            flags += others[taken]
+            del others[taken]
+    return [*flags, *others]
 
 
 def quoted_note(argument: str) -> str:
@@ -139,8 +162,8 @@ def _plain(choices: Sequence[str]) -> str:
     return ", ".join(name for name in choices if not name.startswith("+")) or "none yet"
 
 
-def check_command(arguments: Any, check: Callable[[Config], Any]) -> None:
-    """Compose and check every job of a command; one wrong job refuses them all.
+def check_command(arguments: Any, check: Callable[[Config], Any]) -> list[Config]:
+    """Compose and check every job of a command, and return their configs; one wrong job refuses them all.
 
     Raises
     ------
@@ -149,15 +172,18 @@ def check_command(arguments: Any, check: Callable[[Config], Any]) -> None:
     """
     with config_loader(arguments.config_dir) as loader:
         jobs = expand(arguments.overrides, loader) if arguments.multirun else [list(arguments.overrides)]
+        configs = []
         for number, overrides in enumerate(jobs):
             try:
-                check(check_job(overrides, loader))
+                configs.append(check_job(overrides, loader))
+                check(configs[-1])
             except LeadscoreError as error:
                 if len(jobs) == 1:
                     raise
                 raise type(error)(
-                    f"job {number} of {len(jobs)} ({' '.join(overrides)}): {error}; no job was started"
+                    f"job {number} of {len(jobs)} ({' '.join(overrides)}): {error}\nNo job was started."
                 ) from None
+        return configs
 
 
 def expand(overrides: Sequence[str], loader: Any) -> list[list[str]]:

@@ -6,12 +6,14 @@ room, entered by `run`.
 
 import importlib
 import logging
+import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
-from leadscore.errors import ConfigError
+from leadscore.errors import ConfigError, WindowError
 from leadscore.results import Baseline, Dataset, FoldResult, TrainedRun, Windows
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ def load_plugins(modules: Sequence[str]) -> None:
     """
     if not modules:
         return
+    if str(Path.cwd()) not in sys.path:  # as `python -m` has it and an installed command does not
+        sys.path.insert(0, str(Path.cwd()))
     from leadscore.config.compose import register_schema
     from leadscore.model.registry import model_names, registration_of
 
@@ -79,7 +83,8 @@ def load_plugins(modules: Sequence[str]) -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise ConfigError(f"plugins: module '{name}' cannot be imported: {error}") from None
+            where = f"looked for in {Path.cwd()} and in the environment"
+            raise ConfigError(f"plugins: module '{name}' cannot be imported ({where}): {error}") from None
     for name in model_names():
         register_schema("model", name, registration_of(name).config)
 
@@ -97,18 +102,23 @@ def plan_run(config: Config) -> "Plan":
 def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
     """Load, check and observe, and lay the folds: all that needs no feature."""
     from leadscore.data import load_tables
+    from leadscore.features import check_sources
     from leadscore.schemas import check_raw
     from leadscore.split import make_folds
-    from leadscore.window import observe
+    from leadscore.window import left_out, observe
 
     plan = plan_run(config)
     step("loading tables")
     tables = load_tables(config.data)
     step("checking tables")
     check_raw(tables, config.data)
+    check_sources(plan, tables)
     step("observing leads")
     observations = observe(tables, config.window, config.data.statuses, config.data.labels)
-    folds = make_folds(observations.frame, observations.horizon, config.validation)
+    try:
+        folds = make_folds(observations.frame, observations.horizon, config.validation)
+    except WindowError as error:
+        raise WindowError(f"{error}. Observed: {left_out(observations.counts)}") from None
     return Windows(config, plan, tables, observations, folds)
 
 
@@ -263,15 +273,18 @@ def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
     )
 
 
-def run(config: Config, folder: str | Path, *, step: Step = log.info, tell: Tell | None = None) -> TrainedRun:
+def run(
+    config: Config, folder: str | Path | None = None, *, step: Step = log.info, tell: Tell | None = None
+) -> TrainedRun:
     """Do one whole run and record it: the shelf in `folder`, then a line wherever `tracking` says.
 
     Parameters
     ----------
     config : Config
         From `compose`.
-    folder : path
-        Of this run alone; made when absent, refused when another run has claimed it.
+    folder : path, optional
+        Of this run alone; made when absent, refused when another run has claimed it. Default: a new one under
+        `tracking.root`.
     step : callable, optional
         Told what is being done.
     tell : callable, optional
@@ -290,7 +303,7 @@ def run(config: Config, folder: str | Path, *, step: Step = log.info, tell: Tell
     plan = plan_run(config)
     identity = begin(config, plan, registration_of(config.model.name).cls)
     tracker = make_tracker(config.tracking)
-    folder = Path(folder)
+    folder = Path(folder or Path(config.tracking.root) / f"{datetime.now(UTC):%Y-%m-%d}" / identity["run_id"])
     shelf = Shelf(folder, identity)
     try:
         windows = walk_to_folds(config, step)

@@ -42,7 +42,7 @@ def render_report(identity: Mapping[str, Any], run: TrainedRun) -> str:
         declared=METRICS,
         compared=_compared(run),
         metrics=metrics_of(run),
-        columns=dataset.plan.columns,
+        columns=dataset.plan.column_steps,
         importance=run.importance.head(15).to_dict("records"),
         strongest=float(run.importance["importance"].max() or 1.0) if len(run.importance) else 1.0,
         checks=run.checks,

@@ -15,6 +15,7 @@ from rich.text import Text
 from leadscore.results import TrainedRun, Windows
 from leadscore.split import draw_folds
 from leadscore.times import format_duration
+from leadscore.window import left_out
 
 if TYPE_CHECKING:
     from leadscore.pipeline import Step
@@ -95,19 +96,15 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
 def _show_data(console: Console, windows: Any) -> None:
     tables, observations = windows.tables, windows.observations
     events = "no events" if tables.events is None else f"{len(tables.events):,} events"
-    console.print(
-        f"data      {len(tables.leads):,} leads, {events}, complete up to {tables.data_end:%Y-%m-%d %H:%M} UTC"
-    )
+    n_leads, n_rows = tables.leads["user_id"].nunique(), len(tables.leads)
+    leads = f"{n_leads:,} leads" if n_leads == n_rows else f"{n_rows:,} rows of {n_leads:,} leads"
+    console.print(f"data      {leads}, {events}, complete up to {tables.data_end:%Y-%m-%d %H:%M} UTC")
     for note in tables.notes:
         console.print(f"          {note}", markup=False)
-    counts = observations.counts
-    left_out = [f"{n:,} {reason}" for reason, n in counts.items() if n and reason not in ("candidates", "observations")]
     console.print(f"window    {_window(windows.config.window, observations)}")
-    console.print(
-        f"observed  {counts['observations']:,} of {counts['candidates']:,}"
-        + (f"; left out: {', '.join(left_out)}" if left_out else "")
-    )
+    console.print(f"observed  {left_out(observations.counts)}")
     console.print(Text("\n".join(f"          {line}" for line in draw_folds(windows.folds).splitlines())))
+    console.print("          = trains  / is purged, its outcome reaches into validation  * validates")
 
 
 def _window(window: Any, observations: Any) -> str:
@@ -123,7 +120,7 @@ def _metrics(run: TrainedRun) -> Table:
     from leadscore.evaluate import METRICS
 
     summary, last = run.metrics, run.folds[-1]
-    table = Table(box=None, padding=(0, 3, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("metric" + (f" (mean of {len(run.folds)} folds)" if len(run.folds) > 1 else ""))
     columns = {"this run": summary["metrics"]}
     for name in last.baselines:

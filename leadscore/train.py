@@ -11,12 +11,12 @@ __all__ = ["main"]
 STEPS = 8  # what the walk tells of, one fold
 
 
-def train(config: Config, folder: Path) -> None:
+def train(config: Config, folder: Path | None) -> None:
     """Do one run, or show what it would be, and say in the terminal what came out."""
     from leadscore import pipeline, terminal
 
     folds = getattr(config.validation, "folds", 1)
-    if config.validate_only:
+    if folder is None:
         with terminal.walking(STEPS) as step:
             windows = pipeline.walk_to_folds(config, step)
         terminal.show_windows(windows)

@@ -15,7 +15,7 @@ from leadscore.errors import WindowError
 from leadscore.tables import Tables
 from leadscore.times import parse_duration, parse_instant
 
-__all__ = ["Observations", "observe"]
+__all__ = ["Observations", "left_out", "observe"]
 
 
 @dataclass(frozen=True)
@@ -87,14 +87,26 @@ def observe(
         left &= ~holds
     counts["observations"] = int(left.sum())
     if not left.any():
-        said = ", ".join(f"{n} {reason}" for reason, n in counts.items() if n and reason != "candidates")
         raise WindowError(
-            f"no observation is left of {len(candidates)} candidates ({said or 'the lead table is empty'}); "
-            f"window={window.name} with horizon {window.horizon} decides, data end at {tables.data_end}"
+            f"no observation is left: {left_out(counts)}; window={window.name} with horizon {window.horizon} decides, "
+            f"the data end at {tables.data_end:%Y-%m-%d %H:%M} UTC"
         )
     frame = candidates[left].assign(label=label[left].astype("int8"))
     frame = frame.sort_values(["as_of", "user_id"], kind="stable", ignore_index=True)
     return Observations(frame[["user_id", "as_of", "label", "lead_row"]], horizon, counts)
+
+
+def left_out(counts: Mapping[str, int]) -> str:
+    """Return the counts in words: how many of the candidates are observed, and why the others are not.
+
+    Examples
+    --------
+    >>> left_out({"candidates": 3, "closed before as_of": 2, "observations": 1})
+    '1 of 3; left out: 2 closed before as_of'
+    """
+    reasons = [f"{n:,} {reason}" for reason, n in counts.items() if n and reason not in ("candidates", "observations")]
+    said = f"{counts['observations']:,} of {counts['candidates']:,}"
+    return said + (f"; left out: {', '.join(reasons)}" if reasons else "")
 
 
 def _candidates(tables: Tables, window: WindowConfig) -> pd.DataFrame:

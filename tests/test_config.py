@@ -172,3 +172,13 @@ def test_a_set_may_build_on_another_and_still_disagree_with_a_third(tmp_path):
     (tmp_path / "features" / "third.yaml").write_text("logins: {aggregate: count, lookback: 30d}\n")
     assert {"logins", "tickets"} <= set(compose("features=+outer", config_dir=tmp_path).features)
     assert "feature 'logins' stands in the sets 'outer'" in refusal("features=+outer+third", config_dir=tmp_path)
+
+
+def test_a_free_mapping_takes_a_new_key_with_a_plus():
+    assert "data.rates has no such key yet; a plus adds it: +data.rates.CHF=1.1" in refusal("data.rates.CHF=1.1")
+    assert compose("+data.rates.CHF=1.1").data.rates["CHF"] == 1.1
+
+
+def test_only_features_are_taken_away():
+    assert "only features can be taken away with ~" in refusal("~data.labels")
+    assert "attributes" not in compose("~features.attributes").features

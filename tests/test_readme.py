@@ -12,13 +12,14 @@ import pytest
 from conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = README + (ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What differs from run to run, or from machine to machine.
 VARIES = re.compile(r"^(run|files) .*$", re.MULTILINE)
 
 
 def blocks(language: str) -> list[str]:
-    return [text for kind, text in BLOCK.findall(README) if kind == language]
+    return [text for kind, text in BLOCK.findall(PAGES) if kind == language]
 
 
 def crm(folder: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_shell_block_runs(script, home):
 
 
 def test_the_python_block_runs_anywhere(home, monkeypatch):
-    (script,) = (text for text in blocks("python") if not text.startswith("# my_features"))
+    (script,) = (text for text in blocks("python") if not text.startswith("# my_"))
     monkeypatch.chdir(home)
     said = io.StringIO()
     with redirect_stdout(said):

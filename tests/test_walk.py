@@ -177,7 +177,7 @@ def test_one_invalid_choice_refuses_the_sweep_before_its_first_job(command, tmp_
     assert done.returncode == 1
     assert "job 1 of 2 (model=lightgmb" in done.stderr
     assert "Did you mean 'lightgbm'?" in done.stderr
-    assert "no job was started" in done.stderr
+    assert "No job was started." in done.stderr
     assert not list(tmp_path.iterdir())
 
 
@@ -214,14 +214,13 @@ def test_validate_only_shows_the_run_and_leaves_nothing(command, tmp_path):
         "nothing was trained",
     ):
         assert part in done.stdout
-    assert not list(tmp_path.rglob("identity.json"))
-    assert not (tmp_path / "outputs" / "experiments.csv").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_users_mistake_is_one_message_without_a_traceback(command):
     done = command("window.horizon=600d", SMALL)
     assert done.returncode == 1
-    assert "leadscore: no observation is left of 1500 candidates" in done.stderr
+    assert "leadscore: no observation is left: 0 of 1,500; left out:" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -247,12 +246,10 @@ def test_a_users_own_features_and_configs_join(command, tmp_path):
     assert "| tickets_last_7_days | Tickets in the last seven days." in dictionary.read_text()
 
 
-def test_a_plugin_that_is_not_there_is_named(command):
+def test_a_plugin_that_is_not_there_is_named(command, tmp_path):
     done = command("plugins=[my_featuers]")
-    assert (done.returncode, done.stderr.strip()) == (
-        1,
-        "leadscore: plugins: module 'my_featuers' cannot be imported: No module named 'my_featuers'",
-    )
+    assert done.returncode == 1
+    assert f"plugins: module 'my_featuers' cannot be imported (looked for in {tmp_path} and" in done.stderr
 
 
 def test_the_python_door_trains_and_opens_a_run_from_anywhere(tmp_path, monkeypatch, capsys):

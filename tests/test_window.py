@@ -48,7 +48,7 @@ def test_an_immature_lead_is_excluded_never_labelled_0():
     leads = lead_table({"a": "2024-03-01"}, converted_at=[None])
     window = DelayWindow(delay="7d", horizon="30d")
     assert labels(observe(tables(leads, end="2024-04-07"), window, {}, {})) == {"a": 0}
-    with pytest.raises(WindowError, match=r"no observation is left of 1 candidates \(1 immature"):
+    with pytest.raises(WindowError, match=r"no observation is left: 0 of 1; left out: 1 immature"):
         observe(tables(leads, end="2024-04-06T23:59:59.999999"), window, {}, {})
 
 

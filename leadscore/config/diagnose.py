@@ -92,10 +92,13 @@ def _value_problem(override: "Override", chosen: Sequence[str], tree: DictConfig
     try:
         compose_tree([*chosen, str(override.input_line)])
     except HydraException as error:
-        key = override.key_or_group
+        key, parent = override.key_or_group, override.key_or_group.rpartition(".")[0]
         known = _keys(tree)
+        if override.is_delete():
+            return f"{override.input_line}: only features can be taken away with ~; give {key} another value"
+        if parent and OmegaConf.get_type(OmegaConf.select(tree, parent)) is dict and key not in known:
+            return f"{override.input_line}: {parent} has no such key yet; a plus adds it: +{override.input_line}"
         if key not in known and not override.is_add():
-            parent = key.rpartition(".")[0]
             siblings = [name for name in known if name.rpartition(".")[0] == parent]
             return f"unknown key '{key}' ({override.input_line}). {did_you_mean(key, siblings or known, 'Keys there')}"
         return f"{override.input_line}: {_cause(error)}"

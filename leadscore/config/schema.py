@@ -127,7 +127,7 @@ class DataConfig:
 class FilesData(DataConfig):
     """Tables in CSV or Parquet files."""
 
-    dir: str | None = unhashed(None)
+    dir: str = unhashed(MISSING)  # of the files; relative to the current directory
     leads: TableConfig = field(default_factory=TableConfig)
     events: TableConfig | None = None
     row_order: RowOrderConfig | None = None

@@ -94,7 +94,7 @@ def type_events(config: FilesData, now: datetime, findings: Findings) -> TypedTa
     return TypedTable(frame, raw.origin, "event")
 
 
-def _read(table: TableConfig, folder: str | None, wanted: Wanted) -> RawTable:
+def _read(table: TableConfig, folder: str, wanted: Wanted) -> RawTable:
     if table.decimal not in (".", ","):
         raise DataError(f"{wanted.key}.decimal {table.decimal!r} is not '.' or ','")
     paths = find_files(table, folder, wanted.key)

@@ -33,7 +33,7 @@ class RawTable:
     unused: tuple[str, ...]
 
 
-def find_files(table: TableConfig, folder: str | None, key: str) -> list[Path]:
+def find_files(table: TableConfig, folder: str, key: str) -> list[Path]:
     """Return the files that a table's path names, sorted by path.
 
     Parameters

@@ -162,16 +162,22 @@ def _localised(naive: pd.Series, column: Column, rule: TimeRule, findings: Findi
     if not present.any():
         return naive.dt.tz_localize("UTC")
     first = np.full(len(naive), rule.ambiguous != "later")
+    skipped = present & naive.dt.tz_localize(rule.timezone, ambiguous=first, nonexistent="NaT").isna()
+    twice = present & naive.dt.tz_localize(rule.timezone, ambiguous="NaT", nonexistent="shift_forward").isna()
     if rule.nonexistent == "error":
-        known = naive.dt.tz_localize(rule.timezone, ambiguous=first, nonexistent="NaT")
-        words = "that a clock change of {zone} skips ({at}); data.policy.nonexistent_times: shift_forward moves it"
-        findings.bad(column, present & known.isna(), words.replace("{zone}", rule.timezone), noun="time")
-    if rule.ambiguous == "error":
-        known = naive.dt.tz_localize(rule.timezone, ambiguous="NaT", nonexistent="shift_forward")
-        words = (
-            "that a clock change of {zone} passes twice ({at}); data.policy.ambiguous_times: earlier or later chooses"
+        words = f"that a clock change of {rule.timezone} skips"
+        findings.bad(
+            column, skipped, f"{words} ({{at}}); data.policy.nonexistent_times: shift_forward moves it", noun="time"
         )
-        findings.bad(column, present & known.isna(), words.replace("{zone}", rule.timezone), noun="time")
+    else:
+        findings.count("times skipped by a clock change, moved forward", skipped.sum())
+    if rule.ambiguous == "error":
+        words = f"that a clock change of {rule.timezone} passes twice"
+        findings.bad(
+            column, twice, f"{words} ({{at}}); data.policy.ambiguous_times: earlier or later chooses", noun="time"
+        )
+    else:
+        findings.count(f"times passed twice in a clock change, read as the {rule.ambiguous}", twice.sum())
     findings.note(f"{column.label}: times carry no zone and are read as {rule.timezone} (data.timezone).")
     instants = naive.dt.tz_localize(rule.timezone, ambiguous=first, nonexistent="shift_forward")
     return instants.dt.tz_convert("UTC").astype(TIME_DTYPE)

@@ -23,8 +23,8 @@ def complete_until(
 ) -> pd.Timestamp:
     """Return the instant, exclusive, up to which the tables are complete.
 
-    The one stated, else just after the latest time in them.
-    `as_of` says when a score is wanted, not what has happened, and does not count.
+    The one stated, else just after the latest time in them. `as_of` says when a score is wanted, not what has
+    happened, and counts only in rows whose outcome stands in the table beside it.
     """
     times = [
         table.frame[name].max()
@@ -33,6 +33,8 @@ def complete_until(
         for name in ("created_at", "converted_at", "closed_at", "timestamp", "ingested_at")
         if name in table.frame
     ]
+    if "as_of" in leads.frame:
+        times.append(leads.frame.loc[_outcome_stands(leads.frame), "as_of"].max())
     latest = max((time for time in times if not pd.isna(time)), default=pd.NaT)
     if stated is None:
         findings.note(
@@ -47,6 +49,13 @@ def complete_until(
             f"nothing counts as having happened between them."
         )
     return stated
+
+
+def _outcome_stands(frame: pd.DataFrame) -> Any:
+    """Return which leads carry their outcome: a label, or a status that no conversion time goes with."""
+    if "label" in frame:
+        return frame["label"].notna()
+    return np.full(len(frame), "status" in frame and "converted_at" not in frame)
 
 
 def settle_leads(leads: TypedTable, data_end: pd.Timestamp, policy: PolicyConfig, findings: Findings) -> pd.DataFrame:

@@ -208,7 +208,7 @@ def _both_sides(context: CheckContext) -> Finding:
     both = int(valid.isin(train).sum())
     numbers = f"{both} of {len(valid)} validation leads also have training rows."
     if both:
-        return "note", numbers, "Validation flatters a model that remembers leads; compare with window=delay."
+        return "note", numbers, "Validation flatters a model that remembers leads; one observation a lead would not."
     return "ok", numbers, ""
 
 

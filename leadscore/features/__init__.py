@@ -5,7 +5,7 @@ The themes below are this package's index; importing them registers what they ho
 
 from leadscore.features import acquisition, activity, business, engagement, firmographic, money, recency
 from leadscore.features.aggregates import register_aggregate
-from leadscore.features.build import FeatureTable, build
+from leadscore.features.build import FeatureTable, build, check_sources
 from leadscore.features.plan import Plan, make_plan
 from leadscore.features.registry import DEFINITIONS, FEATURES, Feature, definition, feature
 
@@ -19,6 +19,7 @@ __all__ = [
     "activity",
     "build",
     "business",
+    "check_sources",
     "definition",
     "engagement",
     "feature",

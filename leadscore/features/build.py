@@ -25,7 +25,7 @@ from leadscore.features.plan import Plan, Planned
 from leadscore.features.registry import Feature
 from leadscore.tables import Tables
 
-__all__ = ["FeatureTable", "build"]
+__all__ = ["FeatureTable", "build", "check_sources"]
 
 # Above this many calls a feature, one call over shifted events is worth its check.
 MAX_TRUE_CALLS = 60
@@ -71,7 +71,7 @@ def build(tables: Tables, observations: pd.DataFrame, plan: Plan) -> FeatureTabl
     FeatureError
         When a feature needs a table, column or event type that the data do not have, or breaks its contract.
     """
-    _refuse_impossible(plan, tables)
+    check_sources(plan, tables)
     events = _Events(tables, observations)
     leads = _lead_rows(tables, observations)
     shifted = observations["as_of"].nunique() > MAX_TRUE_CALLS
@@ -178,7 +178,7 @@ def _compute(
     for step in steps:
         each = step.feature
         handed = _lead_slice(leads, batch, each) if rows is None or each.source == "leads" else rows.of(each)
-        inputs = {argument: values[name] for argument, name in step.inputs.items()}
+        inputs = {argument: values[needed.name] for argument, needed in step.inputs.items()}
         with clock.timing(each.name):
             result = _call(step, handed, batch.now, inputs)
         values[each.name] = checked_values(each, result, batch.user_ids, batch.now)
@@ -230,7 +230,7 @@ def _calendar_readers(plan: Plan) -> set[str]:
     """Return the features that need true times, and those that take such a feature's values."""
     readers: set[str] = set()
     for step in plan.steps:  # inputs stand before their users
-        if step.feature.calendar or readers & set(step.inputs.values()):
+        if step.feature.calendar or readers & {needed.name for needed in step.inputs.values()}:
             readers.add(step.feature.name)
     return readers
 
@@ -243,7 +243,7 @@ def _with_inputs(plan: Plan, names: set[str]) -> list[Planned]:
     wanted = set(names)
     for step in reversed(plan.steps):
         if step.feature.name in wanted:
-            wanted |= set(step.inputs.values())
+            wanted |= {needed.name for needed in step.inputs.values()}
     return [step for step in plan.steps if step.feature.name in wanted]
 
 
@@ -286,8 +286,8 @@ def _busiest(observations: pd.DataFrame, events: _Events) -> np.ndarray[Any, Any
     return np.unique(order[np.linspace(0, len(order) // 2, CHECKED_LEADS, dtype=int)])
 
 
-def _refuse_impossible(plan: Plan, tables: Tables) -> None:
-    """Refuse what the data cannot give, all at once and before anything is computed."""
+def check_sources(plan: Plan, tables: Tables) -> None:
+    """Refuse features whose table, columns or event types the data do not have, all at once."""
     if tables.events is None:
         if plan.needs_events:
             raise FeatureError(

@@ -3,6 +3,7 @@
 No data is needed, so a run with a misspelt feature stops before any file is opened.
 """
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,16 +24,22 @@ class Planned:
     feature : Feature
     parameters : mapping of str to value
         Every parameter, the defaults filled in.
-    inputs : mapping of str to str
-        Keyword argument to the name of the planned feature or definition whose values it is handed.
+    inputs : mapping of str to Feature
+        Keyword argument to the feature or definition whose values it is handed.
     is_column : bool
         False for what only other features use.
     """
 
     feature: Feature
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, Feature] = field(default_factory=dict)
     is_column: bool = True
+
+    @property
+    def meaning(self) -> str:
+        """The feature's meaning, with the definitions and features it is made of."""
+        inputs = [f"{argument} is {each.name}: {each.meaning}" for argument, each in self.inputs.items()]
+        return " ".join([self.feature.meaning, *(f"Here {said}" for said in inputs)])
 
     @property
     def changed(self) -> dict[str, Any]:
@@ -49,7 +56,12 @@ class Plan:
     @property
     def columns(self) -> list[Feature]:
         """The model table's columns, sorted by name: the order in which sets are written never matters."""
-        return sorted((step.feature for step in self.steps if step.is_column), key=lambda each: each.name)
+        return [step.feature for step in self.column_steps]
+
+    @property
+    def column_steps(self) -> list[Planned]:
+        """The steps that make `columns`, in their order."""
+        return sorted((step for step in self.steps if step.is_column), key=lambda step: step.feature.name)
 
     @property
     def needs_events(self) -> list[str]:
@@ -88,6 +100,9 @@ def make_plan(features: Mapping[str, Any], definitions: Mapping[str, str], attri
 def _features_of(name: str, entry: Mapping[str, Any], attributes: Mapping[str, str]) -> list[Feature]:
     kind = entry.get("aggregate")
     if kind is None:
+        misspelt = difflib.get_close_matches("aggregate", [str(key) for key in entry], n=1, cutoff=0.8)
+        if misspelt and name not in FEATURES:
+            raise FeatureError(f"features.{name}: unknown key '{misspelt[0]}'. Did you mean 'aggregate'?")
         return [find_feature(name)]
     if kind in ("attribute", "attributes"):
         return attribute_features(name, entry, attributes)
@@ -124,7 +139,7 @@ class _Planner:
         for need in new.needs:
             found = self._find(need, new)
             self.add(found, {}, (*path, new.name), is_column=False)
-            inputs[need] = found.name
+            inputs[need] = found
         if held is None or is_column:
             parameters = dict(_parameters(new, given)) if held is None or given else held.parameters
             is_column = is_column or (held is not None and held.is_column)

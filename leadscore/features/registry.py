@@ -24,6 +24,7 @@ __all__ = ["DEFINITIONS", "FEATURES", "Feature", "definition", "feature", "find_
 Function = TypeVar("Function", bound=Callable[..., Any])
 SOURCES = ("events", "leads")
 DTYPES = ("number", "category")
+PLUGINS = "Your own join when plugins names their module: plugins=[my_features]."
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def register(registry: dict[str, Feature], new: Feature) -> None:
 def find_feature(name: str) -> Feature:
     """Return the registered feature of that name."""
     if name not in FEATURES:
-        raise FeatureError(f"unknown feature '{name}'. {did_you_mean(name, FEATURES, 'Registered')}")
+        raise FeatureError(f"unknown feature '{name}'. {did_you_mean(name, FEATURES, 'Registered')} {PLUGINS}")
     return FEATURES[name]
 
 
@@ -199,7 +200,7 @@ def find_definition(concept: str, name: str) -> Feature:
         raise FeatureError(f"definitions.{concept}: unknown concept. {did_you_mean(concept, DEFINITIONS, 'Concepts')}")
     if name not in DEFINITIONS[concept]:
         known = did_you_mean(name, DEFINITIONS[concept], "Registered")
-        raise FeatureError(f"definitions.{concept}={name}: unknown definition. {known}")
+        raise FeatureError(f"definitions.{concept}={name}: unknown definition. {known} {PLUGINS}")
     return DEFINITIONS[concept][name]
 
 

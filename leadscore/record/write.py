@@ -13,7 +13,7 @@ from leadscore.split import Fold, draw_folds
 from leadscore.times import format_duration
 
 if TYPE_CHECKING:
-    from leadscore.features import Feature
+    from leadscore.features.plan import Planned
 
 __all__ = ["config_yaml", "failed_row", "row_of", "write_features", "write_run", "write_windows"]
 
@@ -58,7 +58,7 @@ def write_features(shelf: Shelf, dataset: Dataset) -> None:
         "",
         "| column | meaning | reads | window | unit | without such rows | missing means |",
         "|---|---|---|---|---|---|---|",
-        *(_dictionary_row(each) for each in dataset.plan.columns),
+        *(_dictionary_row(step) for step in dataset.plan.column_steps),
     ]
     shelf.text(FEATURES, "\n".join(lines) + "\n")
 
@@ -149,16 +149,12 @@ def _fold(fold: Fold, as_of: Any, label: Any) -> dict[str, Any]:
     }
 
 
-def _dictionary_row(each: "Feature") -> str:
+def _dictionary_row(step: "Planned") -> str:
+    each = step.feature
     types = ", ".join(each.event_types) or "all events" if each.source == "events" else "the lead's row"
-    without = (
-        ""
-        if each.no_events is None
-        else f"{each.no_events:g}"
-        if isinstance(each.no_events, int | float)
-        else each.no_events
-    )
-    cells = (each.name, each.meaning, types, each.window, each.unit, without, each.missing or "an error")
+    value = each.no_events
+    without = "" if value is None else f"{value:g}" if isinstance(value, int | float) else value
+    cells = (each.name, step.meaning, types, each.window, each.unit, without, each.missing or "an error")
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 
