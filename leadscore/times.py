@@ -6,10 +6,12 @@ months and years have no fixed length and are refused.
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 __all__ = ["format_duration", "parse_duration", "parse_instant"]
 
 UNITS = {"w": 7 * 86_400, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
+LONGEST = timedelta(days=36_525)  # a century: longer ones overflow the instants they are added to
 _PART = re.compile(r"(\d+(?:\.\d+)?)([wdhms])")
 
 
@@ -29,7 +31,7 @@ def parse_duration(text: str) -> timedelta:
     Raises
     ------
     ValueError
-        When a part has no unit, or a unit is unknown.
+        When a part has no unit, a unit is unknown, or it is finer than a microsecond or longer than a century.
 
     Examples
     --------
@@ -46,10 +48,13 @@ def parse_duration(text: str) -> timedelta:
     if not parts or "".join(number + unit for number, unit in parts) != stripped:
         msg = f"{text!r} is not a duration: write a number and a unit (w, d, h, m, s), as in 7d, 719h or 1d12h"
         raise ValueError(msg)
-    try:
-        return timedelta(seconds=sum(float(number) * UNITS[unit] for number, unit in parts))
-    except OverflowError:
-        raise ValueError(f"{text!r} is too long for a duration") from None
+    # Decimal, because 0.1 + 0.2 s must be 0.3 s to the microsecond.
+    microseconds = sum(Decimal(number) * UNITS[unit] for number, unit in parts) * 1_000_000
+    if microseconds != int(microseconds):
+        raise ValueError(f"{text!r} is finer than a microsecond")
+    if microseconds > LONGEST.total_seconds() * 1_000_000:
+        raise ValueError(f"{text!r} is longer than {LONGEST.days:,} days")
+    return timedelta(microseconds=int(microseconds))
 
 
 def format_duration(length: timedelta) -> str:
@@ -62,14 +67,14 @@ def format_duration(length: timedelta) -> str:
     >>> format_duration(timedelta(0))
     '0d'
     """
-    left = length.total_seconds()
+    left = length // timedelta(microseconds=1)
     parts = []
     for unit in ("d", "h", "m"):
-        count, left = divmod(left, UNITS[unit])
+        count, left = divmod(left, UNITS[unit] * 1_000_000)
         if count:
-            parts.append(f"{int(count)}{unit}")
+            parts.append(f"{count}{unit}")
     if left:
-        parts.append(f"{left:g}s")
+        parts.append(f"{Decimal(left) / 1_000_000:f}s")
     return "".join(parts) or "0d"
 
 

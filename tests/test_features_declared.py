@@ -88,7 +88,7 @@ def test_all_wrong_names_and_parameters_are_listed_at_once():
     for part in (
         "Did you mean 'sessions_last_7_days'?",
         "unknown parameter 'dayz'. Did you mean 'days'?",
-        "unknown aggregate. Did you mean 'count'?",
+        "unknown aggregate 'cuont'. Did you mean 'count'?",
         "the aggregate sum needs a column",
         "'company_sise' is not in data.known_at_creation",
         "reads the lead column company_size, not listed in data.known_at_creation (country)",
@@ -206,3 +206,68 @@ def test_a_column_the_log_does_not_have_is_named():
     chosen = make_plan({"it": {"aggregate": "sum", "column": "price"}}, {}, {})
     with pytest.raises(FeatureError, match=r"reads the event column 'price'; the log has amount, event_type, plan"):
         build(tables(lead_table({"a": "2024-01-01"}), LOG), asked, chosen)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"aggregate": "count", "lookback": "0d"}, "features.it.lookback: 0d is an empty window"),
+        ({"aggregate": "count", "lookback": []}, "features.it.lookback: [] names no duration"),
+        ({"aggregate": "count", "lookback": "7"}, "features.it.lookback: '7' is not a duration"),
+        ({"aggregate": ["count"]}, "features.it.aggregate: unknown aggregate ['count']"),
+        ({"aggregate": "sum", "column": ["amount"]}, "features.it.column: ['amount'] is not one column's name"),
+        ({"aggregate": "count", "where": [1]}, "features.it.where: [1] is not a mapping"),
+        ({"aggregate": "count", "where": {"plan": None}}, "features.it.where.plan: None names no value"),
+        ({"aggregate": "count", "event_type": []}, "features.it.event_type: [] names no event type"),
+        ({"aggregate": "count", "lookbak": "7d"}, "unknown key 'lookbak'. Did you mean 'lookback'?"),
+        ({"aggregate": "attribute", "column": ["country"]}, "takes column, one column's name"),
+        ({"agregate": "count"}, "unknown key 'agregate'. Did you mean 'aggregate'?"),
+    ],
+)
+def test_an_entry_that_means_nothing_is_refused_in_words(entry, said):
+    with pytest.raises(FeatureError) as refused:
+        make_plan({"it": entry}, {}, {"country": "category"})
+    assert said in str(refused.value)
+
+
+def test_one_question_has_one_spelling():
+    spellings = [
+        {"aggregate": "count", "event_type": "login", "lookback": "7d"},
+        {"aggregate": "count", "event_type": ["login"], "lookback": "168h", "where": {}, "column": None},
+    ]
+    asked = [make_plan({"it": entry}, {}, {}).asked for entry in spellings]
+    assert asked[0] == asked[1]
+
+
+def asked_of_log(**entry):
+    asked = pd.DataFrame({"user_id": pd.Series(["a"], dtype="str"), "as_of": utc("2024-03-08"), "lead_row": [0]})
+    return build(tables(lead_table({"a": "2024-01-01"}), LOG), asked, make_plan({"it": entry}, {}, {})).X["it"]
+
+
+def test_where_compares_numbers_as_numbers():
+    assert asked_of_log(aggregate="count", where={"amount": [10]}).tolist() == [1]
+
+
+def test_where_on_a_value_that_no_event_has_is_an_error_not_a_zero():
+    with pytest.raises(FeatureError, match=r"counts events whose plan is 'yy'; no event has it. Did you mean 'y'"):
+        asked_of_log(aggregate="count", where={"plan": ["yy"]})
+
+
+def test_last_is_the_last_events_own_value_also_when_it_has_none():
+    log = event_table(("a", "2024-03-01", "x"), ("a", "2024-03-02", "x"), plan=["team", None])
+    asked = pd.DataFrame({"user_id": pd.Series(["a"], dtype="str"), "as_of": utc("2024-03-08"), "lead_row": [0]})
+    chosen = make_plan({"it": {"aggregate": "last", "column": "plan"}}, {}, {})
+    assert build(tables(lead_table({"a": "2024-01-01"}), log), asked, chosen).X["it"].isna().all()
+
+
+def test_two_aggregates_of_one_name_are_refused():
+    register_aggregate("visits", "count", event_type="session")
+    register_aggregate("visits", "count", event_type="session")  # the same again is no conflict
+    with pytest.raises(FeatureError, match="'visits' is registered twice: the aggregate"):
+        register_aggregate("visits", "count", event_type="login")
+
+
+def test_a_registered_aggregate_takes_no_parameters():
+    register_aggregate("visits", "count", event_type="session")
+    with pytest.raises(FeatureError, match="unknown parameter 'foo'"):
+        make_plan({"visits": {"foo": 1}}, {}, {})

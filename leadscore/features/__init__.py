@@ -4,10 +4,11 @@ The themes below are this package's index; importing them registers what they ho
 """
 
 from leadscore.features import acquisition, activity, business, engagement, firmographic, money, recency
-from leadscore.features.aggregates import register_aggregate
-from leadscore.features.build import FeatureTable, build, check_sources
+from leadscore.features.build import FeatureTable, build
+from leadscore.features.entries import register_aggregate
 from leadscore.features.plan import Plan, make_plan
 from leadscore.features.registry import DEFINITIONS, FEATURES, Feature, definition, feature
+from leadscore.features.sources import check_sources
 
 __all__ = [
     "DEFINITIONS",

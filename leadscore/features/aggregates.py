@@ -1,23 +1,22 @@
-"""Features that need no code: common windowed aggregates, declared.
+"""Features that need no code: what each common windowed aggregate computes, and what it means.
 
-One spec object, `Aggregate`, is what a line of Python (`register_aggregate`) and an entry of a feature set
-
-    logins: {aggregate: count, event_type: login, lookback: [7d, 30d]}
-
-both build. Several lookbacks give several features, `logins_7d` and `logins_30d`.
+`Aggregate` is the one spec object; `entries` builds it from a feature set's YAML or a line of Python.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from leadscore.errors import FeatureError, did_you_mean
-from leadscore.features.registry import FEATURES, Feature, register
+from leadscore.errors import FeatureError
+from leadscore.features.registry import Feature
 from leadscore.times import format_duration, parse_duration
 
-__all__ = ["AGGREGATES", "Aggregate", "attribute_features", "build_aggregates", "register_aggregate"]
+__all__ = ["AGGREGATES", "Aggregate", "aggregate_feature", "attribute_feature", "matching"]
+
+_NUMBER = re.compile(r"[+-]?\d+([.]\d+)?")
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,19 @@ class Aggregate:
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     lookback: str | None = None
 
+    def canonical(self) -> dict[str, Any]:
+        """Return the spec as JSON values in one spelling, what is not set left out.
+
+        Examples
+        --------
+        >>> Aggregate("count", event_type=("login",), lookback="168h").canonical()
+        {'aggregate': 'count', 'event_type': ['login'], 'lookback': '7d'}
+        """
+        lookback = format_duration(parse_duration(self.lookback)) if self.lookback else None
+        where = {column: list(values) for column, values in self.where}
+        spec = {"aggregate": self.aggregate, "event_type": list(self.event_type), "column": self.column}
+        return {key: value for key, value in {**spec, "where": where, "lookback": lookback}.items() if value}
+
 
 @dataclass(frozen=True)
 class _Kind:
@@ -62,6 +74,11 @@ class _Kind:
 
 def _of_column(method: str) -> Callable[[Any, str | None, Any], Any]:
     return lambda rows, column, now: getattr(rows.groupby("user_id", sort=False)[column], method)()
+
+
+def _last(rows: Any, column: str | None, now: Any) -> Any:
+    # The last event's own value, also when it has none: groupby.last would skip back to an older one.
+    return rows.drop_duplicates("user_id", keep="last").set_index("user_id")[column]
 
 
 def _count(rows: Any, column: str | None, now: Any) -> Any:
@@ -89,67 +106,21 @@ AGGREGATES: dict[str, _Kind] = {
     "min": _Kind(_of_column("min"), "smallest {column} of {what}", "value", needs_column=True),
     "max": _Kind(_of_column("max"), "largest {column} of {what}", "value", needs_column=True),
     "distinct": _Kind(_of_column("nunique"), "distinct {column} of {what}", "values", no_events=0.0, needs_column=True),
-    "last": _Kind(_of_column("last"), "latest {column} of {what}", "", needs_column=True, dtype="category"),
+    "last": _Kind(_last, "latest {column} of {what}", "", needs_column=True, dtype="category"),
     "days_since_last": _Kind(_days_since("max"), "days since the last of {what}", "days"),
     "days_since_first": _Kind(_days_since("min"), "days since the first of {what}", "days"),
     "active_days": _Kind(_active_days, "days (24 h back from the score) with {what}", "days", no_events=0.0),
 }
 
 
-def register_aggregate(name: str, aggregate: str, **spec: Any) -> list[Feature]:
-    """Declare aggregates in Python; the keys are those of a feature set's entry.
-
-    Examples
-    --------
-    >>> declared = register_aggregate("visits_example", "count", event_type="session", lookback=["7d", "30d"])
-    >>> [FEATURES.pop(each.name).meaning for each in declared]
-    ['number of session events in the 7d before the score', 'number of session events in the 30d before the score']
-    """
-    built = build_aggregates(name, {"aggregate": aggregate, **spec})
-    for each in built:
-        register(FEATURES, each)
-    return built
-
-
-def build_aggregates(name: str, entry: Mapping[str, Any]) -> list[Feature]:
-    """Build the features of one entry: one, or one for each lookback of a list.
+def aggregate_feature(name: str, spec: Aggregate, where: str) -> Feature:
+    """Return the feature that a spec declares; `where` names its entry in messages.
 
     Raises
     ------
     FeatureError
-        When a key or the aggregate is unknown, a column is missing or not wanted, or a lookback is no duration.
+        When a column is missing or not wanted, or the lookback is no duration or empty.
     """
-    where = f"features.{name}"
-    known = [field.name for field in fields(Aggregate)]
-    for key in entry:
-        if key not in known:
-            raise FeatureError(f"{where}: unknown key '{key}'. {did_you_mean(str(key), known, 'Keys of an aggregate')}")
-    if entry["aggregate"] not in AGGREGATES:
-        kinds = [*AGGREGATES, "attribute", "attributes"]
-        raise FeatureError(f"{where}: unknown aggregate. {did_you_mean(str(entry['aggregate']), kinds, 'Aggregates')}")
-    lookback = entry.get("lookback")
-    if not isinstance(lookback, list | tuple):
-        return [_feature(name, _spec(entry, lookback), where)]
-    return [_feature(f"{name}_{each}", _spec(entry, each), where) for each in lookback]
-
-
-def _spec(entry: Mapping[str, Any], lookback: Any) -> Aggregate:
-    filters = {column: _words(values) for column, values in (entry.get("where") or {}).items()}
-    return Aggregate(
-        aggregate=entry["aggregate"],
-        event_type=_words(entry.get("event_type") or ()),
-        column=entry.get("column"),
-        where=tuple(sorted(filters.items())),
-        lookback=None if lookback is None else str(lookback),
-    )
-
-
-def _words(value: Any) -> tuple[str, ...]:
-    listed: Iterable[Any] = [value] if isinstance(value, str | int | float) else value
-    return tuple(str(each) for each in listed)
-
-
-def _feature(name: str, spec: Aggregate, where: str) -> Feature:
     kind = AGGREGATES[spec.aggregate]
     if kind.needs_column != (spec.column is not None):
         raise FeatureError(
@@ -159,6 +130,8 @@ def _feature(name: str, spec: Aggregate, where: str) -> Feature:
         lookback = parse_duration(spec.lookback) if spec.lookback is not None else None
     except ValueError as error:
         raise FeatureError(f"{where}.lookback: {error}") from None
+    if lookback is not None and not lookback:
+        raise FeatureError(f"{where}.lookback: {spec.lookback} is an empty window")
     columns = {column for column, _ in spec.where} | ({spec.column} if spec.column else set())
     return Feature(
         name=name,
@@ -178,8 +151,15 @@ def _feature(name: str, spec: Aggregate, where: str) -> Feature:
 
 def _compute(rows: Any, now: Any, *, spec: Aggregate) -> Any:
     for column, values in spec.where:
-        rows = rows[rows[column].isin(values)]
+        rows = rows[matching(rows[column], values)]
     return AGGREGATES[spec.aggregate].compute(rows, spec.column, now)
+
+
+def matching(column: Any, values: Sequence[str]) -> Any:
+    """Return which rows of a column have one of the values; in a column of numbers, `5` is 5.0."""
+    if column.dtype == "float64":
+        return column.isin([float(value) for value in values if _NUMBER.fullmatch(value)])
+    return column.isin(values)
 
 
 def _meaning(spec: Aggregate, kind: _Kind, lookback: str | None) -> str:
@@ -190,31 +170,8 @@ def _meaning(spec: Aggregate, kind: _Kind, lookback: str | None) -> str:
     return f"{kind.words.format(what=what, column=spec.column)} {when}"
 
 
-def attribute_features(name: str, entry: Mapping[str, Any], attributes: Mapping[str, str]) -> list[Feature]:
-    """Build `{aggregate: attributes}` (every declared attribute) or `{aggregate: attribute, column: country}`.
-
-    Parameters
-    ----------
-    attributes : mapping of str to str
-        `data.known_at_creation`: the lead columns that features may read, with their kind.
-    """
-    where = f"features.{name}"
-    wanted = set(entry) - {"aggregate"}
-    if entry["aggregate"] == "attributes":
-        if wanted:
-            raise FeatureError(f"{where}: the aggregate attributes takes no {', '.join(sorted(wanted))}")
-        return [_attribute(column, column, kind) for column, kind in attributes.items()]
-    if wanted != {"column"}:
-        raise FeatureError(f"{where}: the aggregate attribute takes column, and only that")
-    column = entry["column"]
-    if column not in attributes:
-        raise FeatureError(
-            f"{where}: '{column}' is not in data.known_at_creation. {did_you_mean(column, attributes, 'Listed')}"
-        )
-    return [_attribute(name, column, attributes[column])]
-
-
-def _attribute(name: str, column: str, kind: str) -> Feature:
+def attribute_feature(name: str, column: str, kind: str) -> Feature:
+    """Return the feature that hands on a lead's attribute as it is; `kind` is `number` or `category`."""
     return Feature(
         name=name,
         function=partial(_read_attribute, column=column),

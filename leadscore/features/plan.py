@@ -5,11 +5,12 @@ No data is needed, so a run with a misspelt feature stops before any file is ope
 
 import difflib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from leadscore.errors import FeatureError, did_you_mean, raise_all
-from leadscore.features.aggregates import attribute_features, build_aggregates
+from leadscore.features.entries import entry_features
 from leadscore.features.registry import DEFINITIONS, FEATURES, Feature, find_definition, find_feature
 
 __all__ = ["Plan", "Planned", "make_plan"]
@@ -49,9 +50,13 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything to compute, inputs before their users; columns in the order of their names."""
+    """Everything to compute, inputs before their users; columns in the order of their names.
+
+    `asked` is the config's feature mapping in one spelling, defaults left out: what `config_hash` is made of.
+    """
 
     steps: tuple[Planned, ...]
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def columns(self) -> list[Feature]:
@@ -81,20 +86,35 @@ def make_plan(features: Mapping[str, Any], definitions: Mapping[str, str], attri
     attributes : mapping of str to str
         `data.known_at_creation`.
 
+    Returns
+    -------
+    Plan
+
     Raises
     ------
     FeatureError
         With all unknown names, wrong parameters, cycles and doubled columns.
     """
     planner = _Planner(definitions)
+    for concept, name in definitions.items():  # also those that no feature uses: a typo here must not wait
+        with planner.collecting():
+            find_definition(concept, name)
+    entries: dict[str, list[Feature]] = {}
     for name, entry in features.items():
         with planner.collecting():
-            for each in _features_of(name, entry, attributes):
-                parameters = {} if each.aggregate else entry
-                planner.add(each, parameters, path=())
+            entries[name] = _features_of(name, entry, attributes)
+            for each in entries[name]:
+                planner.add(each, {} if "aggregate" in entry else entry, path=())
     planner.check_attributes(attributes)
     raise_all(FeatureError, planner.problems)
-    return Plan(tuple(planner.steps.values()))
+    asked = {name: _asked(built, planner.steps) for name, built in entries.items()}
+    return Plan(tuple(planner.steps.values()), asked)
+
+
+def _asked(built: list[Feature], steps: Mapping[str, Planned]) -> dict[str, Any]:
+    if len(built) == 1 and built[0].aggregate is None:
+        return steps[built[0].name].changed
+    return {each.name: each.aggregate.canonical() for each in built if each.aggregate}
 
 
 def _features_of(name: str, entry: Mapping[str, Any], attributes: Mapping[str, str]) -> list[Feature]:
@@ -104,9 +124,7 @@ def _features_of(name: str, entry: Mapping[str, Any], attributes: Mapping[str, s
         if misspelt and name not in FEATURES:
             raise FeatureError(f"features.{name}: unknown key '{misspelt[0]}'. Did you mean 'aggregate'?")
         return [find_feature(name)]
-    if kind in ("attribute", "attributes"):
-        return attribute_features(name, entry, attributes)
-    return build_aggregates(name, entry)
+    return entry_features(name, entry, attributes)
 
 
 class _Planner:
@@ -117,17 +135,13 @@ class _Planner:
         self.steps: dict[str, Planned] = {}
         self.problems: list[str] = []
 
-    def collecting(self) -> "_Planner":
-        return self
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
-        if isinstance(error, FeatureError):
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep a FeatureError raised in the block as one of the problems."""
+        try:
+            yield
+        except FeatureError as error:
             self.problems.append(str(error))
-            return True
-        return False
 
     def add(self, new: Feature, given: Mapping[str, Any], path: tuple[str, ...], *, is_column: bool = True) -> None:
         if new.name in path:

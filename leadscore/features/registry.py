@@ -182,7 +182,7 @@ def definition(concept: str, **declaration: Any) -> Callable[[Function], Functio
 def register(registry: dict[str, Feature], new: Feature) -> None:
     """Add `new` to a registry; a name that another function holds is refused with both places."""
     held = registry.get(new.name)
-    if held is not None and _place(held) != _place(new):
+    if held is not None and (_place(held) != _place(new) or held.aggregate != new.aggregate):
         raise FeatureError(f"'{new.name}' is registered twice: {_place(held)} and {_place(new)}")
     registry[new.name] = new
 
@@ -249,6 +249,11 @@ def _refuse_contradictions(new: Feature) -> None:
             f"{where} says neither no_events (the value of a lead without such rows) nor missing "
             f"(what a missing value means): one of them is needed"
         )
+    handed = {"user_id", "timestamp", "event_type", "created_at"} & set(new.columns)
+    if handed or len(set(new.columns)) < len(new.columns):
+        raise FeatureError(f"{where}: columns={list(new.columns)} repeats one, or one that is always handed over")
+    if new.lookback is not None and not new.lookback:
+        raise FeatureError(f"{where}: a lookback of 0d is an empty window")
     if new.source == "leads" and (new.lookback or new.event_types):
         raise FeatureError(f"{where}: lookback and event_type are for source='events'")
     positional = _positional(new.function)
@@ -264,5 +269,7 @@ def _positional(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _place(item: Feature) -> str:
+    if item.aggregate is not None:
+        return f"the aggregate {item.aggregate.canonical()}"
     code = getattr(item.function, "__code__", None)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else item.function.__module__

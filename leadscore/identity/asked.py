@@ -19,23 +19,19 @@ __all__ = ["HASH_VERSION", "canonical_config", "config_hash", "digest", "parts"]
 HASH_VERSION = 1
 
 
-def canonical_config(config: Config, changed_parameters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def canonical_config(config: Config, features: Mapping[str, Any]) -> dict[str, Any]:
     """Return the hashed part of a config, defaults left out.
 
     Parameters
     ----------
     config : Config
-    changed_parameters : mapping of str to mapping
-        Feature name to the parameters that differ from the function's own defaults. Features that stand in
-        the config only (declared aggregates) keep their entry.
+    features : mapping of str to mapping
+        The config's features as the plan understands them (`Plan.asked`): parameters that differ from the
+        function's own defaults, aggregates in one spelling.
     """
-    features = {
-        name: entry if "aggregate" in entry else dict(changed_parameters.get(name, {}))
-        for name, entry in config.features.items()
-    }
     nodes = {group: getattr(config, group) for group in HASHED_GROUPS}
     canonical = {group: _changed(node) for group, node in nodes.items() if dataclasses.is_dataclass(node)}
-    return {**canonical, "features": features, "definitions": dict(config.definitions)}
+    return {**canonical, "features": dict(features), "definitions": dict(config.definitions)}
 
 
 def config_hash(canonical: Mapping[str, Any]) -> str:
