@@ -4,34 +4,26 @@ Hydra then composes again and does what it is good at: folders, multirun, loggin
 message without a traceback and exit status 1; a job that fails while running never stops the others.
 """
 
-import itertools
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException, HydraException
+from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.checks import check_job, check_tree, without_hydra
-from leadscore.config.compose import (
-    PRIMARY,
-    compose_tree,
-    config_loader,
-    group_choices,
-    named_plugins,
-    register_configs,
-)
+from leadscore.config.command import expand, named_plugins, parse_command
+from leadscore.config.compose import PRIMARY, compose_tree, config_loader, group_choices, register_configs
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
+from leadscore.config.safety import unsafe_parts
 from leadscore.config.schema import Config
 from leadscore.config.sets import chosen_sets
-from leadscore.errors import ConfigError, LeadscoreError
+from leadscore.errors import ConfigError, LeadscoreError, raise_all
 
 __all__ = ["open_door"]
 
@@ -55,7 +47,7 @@ Examples:
   python -m leadscore.train -m model=logistic,lightgbm features=base,+sessions
   python -m leadscore.train validate_only=true window=snapshots window.max_age=90d
 
--m runs every combination; --config-dir FOLDER adds your own configs. Flags stand before the overrides.
+-m runs every combination; --config-dir FOLDER adds your own configs.
 --hydra-help tells more about Hydra's flags; --shell-completion installs completion."""
 
 
@@ -75,9 +67,8 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
     load_plugins : callable
         `load_plugins(modules)`: imports what `plugins=[...]` on the command line names, before composing.
     """
-    sys.argv[1:] = flags_first([quoted_note(argument) for argument in sys.argv[1:]])
-    arguments = get_args_parser().parse_args()
     try:
+        arguments = parse_command()
         load_plugins(named_plugins(arguments.overrides))
         if arguments.help:
             print(help_text(arguments))  # noqa: T201
@@ -91,55 +82,23 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
     except LeadscoreError as error:
         sys.exit(f"leadscore: {error}")
     register_configs()
+    hydra.main(version_base="1.3", config_path=str(CONF), config_name=PRIMARY)(_task(job))()
 
+
+def _task(job: Job) -> Callable[[DictConfig], None]:
     def task(tree: DictConfig) -> None:
         state = HydraConfig.get()
         try:
+            # What Hydra composed is checked again: it, and not the check's own composition, is what runs.
+            raise_all(ConfigError, unsafe_parts(tree, state))
             job(check_tree(tree, chosen_sets(state)), Path(state.runtime.output_dir))
         except LeadscoreError as error:
             if state.mode == RunMode.MULTIRUN:  # Hydra would tell only the first failure, and only at the end
                 print(f"leadscore: job {state.job.num} failed: {error}", file=sys.stderr)  # noqa: T201
             raise Refused(f"leadscore: {error}") from None
 
-    task.__module__, task.__qualname__ = "leadscore.train", "train"
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name=PRIMARY)(task)()
-
-
-def flags_first(arguments: Sequence[str]) -> list[str]:
-    """Move `-m` and `--config-dir` before the overrides, between which Hydra's parser refuses them.
-
-    Examples
-    --------
-    >>> flags_first(["data=crm", "-m", "model=a,b", "--config-dir", "my_conf"])
-    ['-m', '--config-dir', 'my_conf', 'data=crm', 'model=a,b']
-    """
-    flags: list[str] = []
-    others = list(arguments)
-    for flag, has_value in (("-m", False), ("--multirun", False), ("--config-dir", True), ("-cd", True)):
-        while flag in others:
-            at = others.index(flag)
-            taken = slice(at, at + 1 + has_value)
-            flags += others[taken]
-            del others[taken]
-    return [*flags, *others]
-
-
-def quoted_note(argument: str) -> str:
-    """Return `notes=` quoted for Hydra, so that a note is free text: commas, question marks, anything.
-
-    Examples
-    --------
-    >>> quoted_note("notes=does it help, really?")
-    "notes='does it help, really?'"
-    >>> quoted_note("notes='quoted already'"), quoted_note("seed=1")
-    ("notes='quoted already'", 'seed=1')
-    """
-    key, is_assignment, text = argument.partition("=")
-    if key != "notes" or not is_assignment or not text or text[0] in "'\"":
-        return argument
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)  # a quote is escaped, and so are backslashes before it
-    trailing = re.search(r"\\*$", escaped)
-    return f"notes='{escaped}{trailing[0] if trailing else ''}'"
+    task.__module__, task.__qualname__ = "leadscore.train", "train"  # Hydra names the job after it
+    return task
 
 
 def _only_asks(arguments: Any) -> bool:
@@ -162,12 +121,20 @@ def _plain(choices: Sequence[str]) -> str:
     return ", ".join(name for name in choices if not name.startswith("+")) or "none yet"
 
 
+def _refuse_taken_folder(overrides: Sequence[str]) -> None:
+    """Refuse a folder that holds a run, before Hydra writes its own files over that run's."""
+    for override in overrides:
+        key, _, folder = override.partition("=")
+        if key == "hydra.run.dir" and (Path(folder) / "identity.json").exists():
+            raise ConfigError(f"{override}: the folder holds a run already; a run never writes into another's folder")
+
+
 def check_command(arguments: Any, check: Callable[[Config], Any]) -> list[Config]:
     """Compose and check every job of a command, and return their configs; one wrong job refuses them all.
 
     Raises
     ------
-    ConfigError
+    LeadscoreError
         Saying which job it is about, when there are several.
     """
     with config_loader(arguments.config_dir) as loader:
@@ -175,40 +142,12 @@ def check_command(arguments: Any, check: Callable[[Config], Any]) -> list[Config
         configs = []
         for number, overrides in enumerate(jobs):
             try:
+                _refuse_taken_folder(overrides)
                 configs.append(check_job(overrides, loader))
                 check(configs[-1])
             except LeadscoreError as error:
                 if len(jobs) == 1:
                     raise
-                raise type(error)(
-                    f"job {number} of {len(jobs)} ({' '.join(overrides)}): {error}\nNo job was started."
-                ) from None
+                which = f"job {number} of {len(jobs)} ({' '.join(overrides)})"
+                raise type(error)(f"{which}: {error}\nNo job was started.") from None
         return configs
-
-
-def expand(overrides: Sequence[str], loader: Any) -> list[list[str]]:
-    """Return each job's overrides: every combination of the values that are swept over.
-
-    Examples
-    --------
-    >>> expand(["model=logistic,lightgbm", "seed=1"], None)
-    [['model=logistic', 'seed=1'], ['model=lightgbm', 'seed=1']]
-    """
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    try:
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
-    except HydraException as error:
-        raise explain_failure(error, overrides, loader) from None
-    choices = []
-    for override in parsed:
-        if not override.is_sweep_override():
-            choices.append([override.input_line or ""])
-        elif override.is_discrete_sweep():
-            key = override.get_key_element()
-            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        else:
-            raise ConfigError(
-                f"{override.input_line}: a range without steps needs a sweeper that samples; list values or use range()"
-            )
-    return [list(job) for job in itertools.product(*choices)]

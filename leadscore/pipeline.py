@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
-from leadscore.errors import ConfigError, WindowError
+from leadscore.errors import ConfigError, LeadscoreError, WindowError
 from leadscore.results import Baseline, Dataset, FoldResult, TrainedRun, Windows
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     ('lightgbm', '30d', ['base', 'sessions'])
     """
     from leadscore.config.checks import check_job
-    from leadscore.config.compose import config_loader, named_plugins
+    from leadscore.config.command import named_plugins
+    from leadscore.config.compose import config_loader
 
     load_plugins(named_plugins(overrides))
     with config_loader(config_dir) as loader:
@@ -82,9 +83,12 @@ def load_plugins(modules: Sequence[str]) -> None:
     for name in modules:
         try:
             importlib.import_module(name)
-        except ImportError as error:
+        except LeadscoreError:
+            raise
+        except Exception as error:  # whatever a user's module raises while it is imported
             where = f"looked for in {Path.cwd()} and in the environment"
-            raise ConfigError(f"plugins: module '{name}' cannot be imported ({where}): {error}") from None
+            what = f"{type(error).__name__}: {error}"
+            raise ConfigError(f"plugins: module '{name}' cannot be imported ({where}): {what}") from error
     for name in model_names():
         register_schema("model", name, registration_of(name).config)
 
@@ -171,6 +175,8 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> Trai
     dataset : Dataset
     config : Config
         Its `model` and `seed` are used; the rest is the dataset's.
+    step : callable, optional
+        Told what is being done, in a few words; default: the log.
 
     Returns
     -------
@@ -195,7 +201,30 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> Trai
     importance = global_importance(last.model.explain(valid), valid)
     warnings = [warning for result in results for warning in getattr(result.model, "warnings", [])]
     metrics = summarise_folds([result.evaluation for result in results])
-    return TrainedRun(dataset, results, metrics, importance, _check(dataset, last), warnings)
+    return TrainedRun(
+        dataset=dataset,
+        config=config,
+        folds=results,
+        metrics=metrics,
+        compared={"this run": metrics["metrics"], **_compared(results)},
+        importance=importance,
+        checks=_check(dataset, last),
+        warnings=warnings,
+    )
+
+
+def _compared(results: list[FoldResult]) -> dict[str, dict[str, float | None]]:
+    """Return each baseline's, and the best reachable, metrics as means over the folds."""
+    from leadscore.evaluate import summarise_folds
+
+    columns = {
+        name.replace("_", " "): [result.baselines[name].evaluation for result in results]
+        for name in results[-1].baselines
+    }
+    reachable = [result.best_reachable for result in results if result.best_reachable is not None]
+    if reachable:
+        columns["best reachable"] = reachable
+    return {name: summarise_folds(evaluations)["metrics"] for name, evaluations in columns.items()}
 
 
 def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
@@ -297,18 +326,19 @@ def run(
     """
     from leadscore.identity.run import begin, with_content
     from leadscore.model.registry import registration_of
-    from leadscore.record import Shelf, make_tracker
-    from leadscore.record.write import failed_row, row_of, write_features, write_run, write_windows
+    from leadscore.record import IDENTITY, Shelf, make_tracker
+    from leadscore.record.write import record_failure, row_of, write_features, write_run, write_windows
 
     plan = plan_run(config)
     identity = begin(config, plan, registration_of(config.model.name).cls)
     tracker = make_tracker(config.tracking)
+    tracker.check()
     folder = Path(folder or Path(config.tracking.root) / f"{datetime.now(UTC):%Y-%m-%d}" / identity["run_id"])
     shelf = Shelf(folder, identity)
     try:
         windows = walk_to_folds(config, step)
         identity = with_content(identity, windows)
-        shelf.json("identity.json", identity)
+        shelf.json(IDENTITY, identity)
         write_windows(shelf, windows)
         dataset = add_features(windows, step)
         write_features(shelf, dataset)
@@ -316,12 +346,11 @@ def run(
         step("recording")
         identity = {**identity, "status": "done"}
         write_run(shelf, trained)
-        shelf.json("identity.json", identity)
-        where = tracker.record(row_of(config, identity, trained), folder)
+        shelf.json(IDENTITY, identity)
     except BaseException as error:
-        shelf.json("identity.json", {**identity, "status": "failed", "error": str(error) or type(error).__name__})
-        tracker.record(failed_row(config, identity, error), folder)
+        record_failure(shelf, tracker, config, identity, error)
         raise
+    where = tracker.record(row_of(config, identity, trained), folder)
     if tell is not None:
         tell(trained, folder, identity, where)
     if config.report:

@@ -32,15 +32,15 @@ def render_report(identity: Mapping[str, Any], run: TrainedRun) -> str:
     dataset, last = run.dataset, run.folds[-1]
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         identity=identity,
-        config=dataset.config,
-        config_yaml=config_yaml(dataset.config),
-        sets="+".join(dataset.config.feature_sets) or "custom",
+        config=run.config,
+        config_yaml=config_yaml(run.config),
+        sets="+".join(run.config.feature_sets) or "custom",
         tables=dataset.tables,
         counts=dataset.observations.counts,
         picture=draw_folds(dataset.folds),
         folds=run.folds,
         declared=METRICS,
-        compared=_compared(run),
+        compared=run.compared,
         metrics=metrics_of(run),
         columns=dataset.plan.column_steps,
         importance=run.importance.head(15).to_dict("records"),
@@ -48,18 +48,3 @@ def render_report(identity: Mapping[str, Any], run: TrainedRun) -> str:
         checks=run.checks,
         baselines=list(last.baselines),
     )
-
-
-def _compared(run: TrainedRun) -> dict[str, Mapping[str, float | None]]:
-    """Return the columns of the metrics table: this run, the baselines, and where known the best reachable."""
-    from leadscore.evaluate import summarise_folds
-
-    columns = {"this run": run.metrics["metrics"]}
-    for name in run.folds[-1].baselines:
-        columns[name.replace("_", " ")] = summarise_folds([fold.baselines[name].evaluation for fold in run.folds])[
-            "metrics"
-        ]
-    reachable = [fold.best_reachable for fold in run.folds if fold.best_reachable is not None]
-    if reachable:
-        columns["best reachable"] = summarise_folds(reachable)["metrics"]
-    return columns

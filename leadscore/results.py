@@ -95,10 +95,14 @@ class TrainedRun:
     Attributes
     ----------
     dataset : Dataset
+    config : Config
+        Whose model and seed were fitted; usually the dataset's own.
     folds : list of FoldResult
         Earliest first; the last one's model is the run's model.
     metrics : dict
         As in `metrics.json`: the mean over the folds, each fold beside it.
+    compared : mapping of str to mapping
+        `this run`, each baseline and, in a simulated world, `best reachable`: metric to its mean over the folds.
     importance : DataFrame
         Mean absolute contribution of each feature on the last fold's validation rows, in log-odds.
     checks : list of Check
@@ -107,8 +111,10 @@ class TrainedRun:
     """
 
     dataset: Dataset
+    config: Config
     folds: list[FoldResult]
     metrics: dict[str, Any]
+    compared: "Mapping[str, Mapping[str, float | None]]"
     importance: "pd.DataFrame"
     checks: "list[Check]"
     warnings: list[str] = field(default_factory=list)
@@ -126,7 +132,7 @@ class TrainedRun:
         pieces = [
             result.probability.rename("probability")
             .reset_index()
-            .assign(fold=result.number, seed=self.dataset.config.seed, label=result.label.to_numpy())
+            .assign(fold=result.number, seed=self.config.seed, label=result.label.to_numpy())
             for result in self.folds
         ]
         return pd.concat(pieces, ignore_index=True)[["user_id", "as_of", "fold", "seed", "label", "probability"]]

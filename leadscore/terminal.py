@@ -2,10 +2,8 @@
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -17,31 +15,38 @@ from leadscore.split import draw_folds
 from leadscore.times import format_duration
 from leadscore.window import left_out
 
-if TYPE_CHECKING:
-    from leadscore.pipeline import Step
-
-__all__ = ["show_run", "show_windows", "walking"]
+__all__ = ["Walk", "show_run", "show_windows"]
 
 log = logging.getLogger(__name__)
 
 MARKS = {"ok": "", "note": "note", "problem": "PROBLEM", "not_applicable": ""}
 
 
-@contextmanager
-def walking(steps: int) -> Iterator["Step"]:
-    """Give a callable that logs each step and, on a terminal, moves a progress bar on."""
-    if not sys.stderr.isatty():
-        yield log.info
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("composing", total=steps)
+class Walk:
+    """Logs each step and, on a terminal, moves a progress bar on; ends the bar before anything is printed."""
 
-        def step(what: str) -> None:
-            log.info(what)
-            progress.update(task, description=what, advance=1)
+    def __init__(self, steps: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+        console = Console(stderr=True)
+        self.bar = Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+        self.task = self.bar.add_task("composing", total=steps)
 
-        yield step
+    def __enter__(self) -> "Walk":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def step(self, what: str) -> None:
+        """Say what is being done now."""
+        log.info(what)
+        self.bar.update(self.task, description=what, advance=1)
+
+    def tell(self, run: TrainedRun, folder: Path, identity: dict[str, Any], where: str | None) -> None:
+        """Show the numbers, the bar out of the way."""
+        self.bar.stop()
+        show_run(run, folder, identity, where)
 
 
 def show_windows(windows: Windows) -> None:
@@ -67,7 +72,7 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     """Show a finished run: windows, rows, features, metrics, checks, its short id and where the files are."""
     console = _console()
     dataset = run.dataset
-    config = dataset.config
+    config = run.config
     sets = "+".join(config.feature_sets) or "custom"
     console.print(Text(f"{config.model.name} on {sets}, data {config.data.name}", style="bold"))
     _show_data(console, dataset)
@@ -119,29 +124,15 @@ def _window(window: Any, observations: Any) -> str:
 def _metrics(run: TrainedRun) -> Table:
     from leadscore.evaluate import METRICS
 
-    summary, last = run.metrics, run.folds[-1]
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("metric" + (f" (mean of {len(run.folds)} folds)" if len(run.folds) > 1 else ""))
-    columns = {"this run": summary["metrics"]}
-    for name in last.baselines:
-        columns[name.replace("_", " ")] = _mean([fold.baselines[name].evaluation for fold in run.folds])
-    reachable = [fold.best_reachable for fold in run.folds if fold.best_reachable is not None]
-    if reachable:
-        columns["best reachable"] = _mean(reachable)
-    for name in columns:
+    for name in run.compared:
         table.add_column(name, justify="right")
     for name, metric in METRICS.items():
-        table.add_row(metric.title, *(_number(values.get(name)) for values in columns.values()))
-    for name, reason in summary["reasons"].items():
+        table.add_row(metric.title, *(_number(values.get(name)) for values in run.compared.values()))
+    for name, reason in run.metrics["reasons"].items():
         table.add_row(f"  {METRICS[name].title}: {reason}")
     return table
-
-
-def _mean(evaluations: list[Any]) -> dict[str, float | None]:
-    from leadscore.evaluate import summarise_folds
-
-    metrics: dict[str, float | None] = summarise_folds(evaluations)["metrics"]
-    return metrics
 
 
 def _number(value: float | None) -> str:

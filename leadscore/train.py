@@ -8,21 +8,19 @@ from leadscore.door import open_door
 
 __all__ = ["main"]
 
-STEPS = 8  # what the walk tells of, one fold
+STEPS = 7  # what the walk tells of besides its folds
 
 
 def train(config: Config, folder: Path | None) -> None:
     """Do one run, or show what it would be, and say in the terminal what came out."""
     from leadscore import pipeline, terminal
 
-    folds = getattr(config.validation, "folds", 1)
-    if folder is None:
-        with terminal.walking(STEPS) as step:
-            windows = pipeline.walk_to_folds(config, step)
-        terminal.show_windows(windows)
-        return
-    with terminal.walking(STEPS + folds - 1) as step:
-        pipeline.run(config, folder, step=step, tell=terminal.show_run)
+    with terminal.Walk(STEPS + getattr(config.validation, "folds", 1)) as walk:
+        if folder is not None:
+            pipeline.run(config, folder, step=walk.step, tell=walk.tell)
+            return
+        windows = pipeline.walk_to_folds(config, walk.step)
+    terminal.show_windows(windows)
 
 
 def check(config: Config) -> None:

@@ -18,6 +18,9 @@ from leadscore.times import parse_duration, parse_instant
 __all__ = ["Observations", "left_out", "observe"]
 
 
+MOST_SNAPSHOTS = 10_000
+
+
 @dataclass(frozen=True)
 class Observations:
     """The observations of a run, and what became of every other candidate.
@@ -134,9 +137,15 @@ def _snapshots(leads: pd.DataFrame, window: SnapshotsWindow, data_end: pd.Timest
     """At each instant of the grid: leads created by then and younger than max_age."""
     first = pd.Timestamp(parse_instant(window.start)) if window.start else leads["created_at"].min().floor("D")
     last = min(data_end, pd.Timestamp(parse_instant(window.end))) if window.end else data_end
-    max_age = pd.Timedelta(parse_duration(window.max_age))
+    max_age, every = (pd.Timedelta(parse_duration(length)) for length in (window.max_age, window.every))
+    n_snapshots = max(0, (last - first) // every + 1)
+    if n_snapshots > MOST_SNAPSHOTS:
+        raise WindowError(
+            f"window.every {window.every} makes {n_snapshots:,} snapshots from {first:%Y-%m-%d} to {last:%Y-%m-%d}, "
+            f"and at most {MOST_SNAPSHOTS:,} are taken: a longer one, or window.start and window.end, make fewer"
+        )
     pieces = []
-    for as_of in pd.date_range(first, last, freq=pd.Timedelta(parse_duration(window.every)), unit="us"):
+    for as_of in pd.date_range(first, last, freq=every, unit="us"):
         age = as_of - leads["created_at"]
         rows = np.flatnonzero((age >= pd.Timedelta(0)) & (age < max_age))
         pieces.append(pd.DataFrame({"user_id": leads["user_id"].iloc[rows], "as_of": as_of, "lead_row": rows}))
@@ -181,6 +190,11 @@ def _labeller(
     if "converted_at" in columns and horizon:
         return lambda lead, as_of: ((lead["converted_at"] >= as_of) & (lead["converted_at"] < as_of + horizon)).astype(
             "float64"
+        )
+    if "converted_at" in columns:
+        raise WindowError(
+            "window.horizon 0d with converted_at mapped: the outcome is conversion in [as_of, as_of + horizon), so say "
+            "how long it may take (window.horizon=30d); or leave converted_at unmapped, and the status alone decides"
         )
     if window.name == "given" and "status" in columns:
         # A status without a time is an outcome only once it is decided.

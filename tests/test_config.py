@@ -182,3 +182,12 @@ def test_a_free_mapping_takes_a_new_key_with_a_plus():
 def test_only_features_are_taken_away():
     assert "only features can be taken away with ~" in refusal("~data.labels")
     assert "attributes" not in compose("~features.attributes").features
+
+
+def test_unquoted_words_that_yaml_reads_as_something_else_are_explained(tmp_path):
+    (tmp_path / "data").mkdir()
+    text = (
+        "defaults: [/schema/data/files@_here_, _self_]\nname: x\ndir: .\nlabels: {0: 0, 1: 1}\nleads: {path: x.csv}\n"
+    )
+    (tmp_path / "data" / "mine.yaml").write_text(text)
+    assert "quote yes, no, on, off and numbers" in refusal("data=mine", config_dir=tmp_path)

@@ -183,3 +183,26 @@ def test_an_unknown_tracker_is_named():
 
 def test_the_header_is_the_contract():
     assert len(COLUMNS) == 12
+
+
+def test_a_whole_row_that_an_editor_left_without_its_newline_stays(tmp_path):
+    log = tmp_path / "log.csv"
+    append_row(log, row(notes="first", metrics_json='{"n": 1}'))
+    log.write_bytes(log.read_bytes().rstrip(b"\n"))
+    append_row(log, row(notes="second"))
+    assert [each["notes"] for each in read_rows(log)] == ["first", "second"]
+    assert not (tmp_path / "log.csv.torn").exists()
+
+
+def test_a_foreign_log_stays_byte_for_byte_also_without_a_last_newline(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("name,score\nmine,1")
+    with pytest.raises(RecordError, match="has another header"):
+        append_row(log, row())
+    assert log.read_text() == "name,score\nmine,1"
+
+
+def test_one_damaged_folder_does_not_hide_the_others(three_runs, caplog):
+    (three_runs[0] / "a" / "identity.json").write_text("{ torn")
+    assert open_run("latest", three_runs).run_id.endswith("cccccccc")
+    assert "passed over" in caplog.text

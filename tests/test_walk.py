@@ -271,14 +271,29 @@ def test_the_python_door_trains_and_opens_a_run_from_anywhere(tmp_path, monkeypa
 
 @pytest.mark.parametrize(
     "note",
-    ["a, b: c?", "it's", 'she said "no"', r"back\slash", r"ends in \ ".strip(), "=1+1", "a=b", "ü ✓", "$(x) {y} [z]"],
+    [
+        "a, b: c?",
+        "it's",
+        'she said "no"',
+        r"back\slash",
+        r"ends in \ ".strip(),
+        "=1+1",
+        "a=b",
+        "ü ✓",
+        "$(x) {y} [z]",
+        "${now:}",
+        "'tis",
+        '"x',
+    ],
 )
 def test_a_note_is_free_text(note):
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf
 
-    from leadscore.door import quoted_note
+    from leadscore.config.command import quoted_note
 
-    assert OverridesParser.create().parse_override(quoted_note(f"notes={note}")).value() == note
+    value = OverridesParser.create().parse_override(quoted_note(f"notes={note}")).value()
+    assert OmegaConf.create({"notes": value}).notes == note
 
 
 def test_completion_knows_groups_and_sets(tmp_path):
@@ -295,3 +310,65 @@ def test_completion_knows_groups_and_sets(tmp_path):
             [program, "-sc", "query=bash"], cwd=tmp_path, env=env, capture_output=True, text=True, check=True
         )
         assert done.stdout.strip() == offered
+
+
+@pytest.mark.parametrize(
+    "flag", [["--config-path", "evil"], ["--config-name", "evil"], ["--experimental-rerun", "x.pickle"]]
+)
+def test_another_config_than_the_checked_one_is_never_run(command, tmp_path, flag):
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "evil.yaml").write_text(
+        "hydra: {callbacks: {x: {_target_: builtins.open, file: MARK, mode: w}}}\n"
+    )
+    done = command("--config-dir", "evil", *flag)
+    assert done.returncode == 1
+    assert f"{flag[0]} {flag[1]}: not allowed" in done.stderr
+    assert not (tmp_path / "MARK").exists()
+
+
+def test_a_set_that_a_shipped_one_would_hide_is_refused(command, tmp_path):
+    (tmp_path / "mine" / "features").mkdir(parents=True)
+    (tmp_path / "mine" / "features" / "sessions.yaml").write_text("logins: {aggregate: count}\n")
+    done = command("--config-dir", "mine", "features=sessions")
+    assert "features/sessions.yaml would be ignored, because leadscore ships a file of that name" in done.stderr
+
+
+def test_a_plugin_that_does_not_compile_is_named(command, tmp_path):
+    (tmp_path / "broken.py").write_text("def f(:\n")
+    done = command("plugins=[broken]")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "module 'broken' cannot be imported" in done.stderr
+    assert "plugins=[broken' is not a list of modules" in command("plugins=[broken").stderr
+
+
+def test_flags_may_stand_anywhere(command, tmp_path):
+    done = command(SMALL, "-m", "model=baseline,logistic", "validate_only=true")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("nothing was trained") == 2
+
+
+def test_too_many_jobs_are_refused_at_once(command):
+    done = command("-m", "seed=range(0,1000000)")
+    assert "jobs, and at most 10,000 are taken at once" in done.stderr
+
+
+def test_a_log_that_cannot_take_a_row_is_found_before_the_work(command, tmp_path):
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "experiments.csv").write_text("name,score\nmine,1\n")
+    done = command(SMALL)
+    assert "experiments.csv has another header" in done.stderr
+    assert not list(tmp_path.glob("outputs/*/*/identity.json"))
+
+
+def test_a_tracking_root_that_is_a_file_is_named(command, tmp_path):
+    (tmp_path / "taken").write_text("")
+    assert "tracking.root taken: " in command("tracking.root=taken").stderr
+    assert "tracking.root cannot be a folder: File name too long" in command(f"tracking.root={'x' * 300}").stderr
+
+
+def test_a_folder_that_holds_a_run_is_refused_before_anything_is_written(finished, command):
+    _, folder, _ = finished
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    done = command(f"hydra.run.dir={folder}", "notes=again")
+    assert "the folder holds a run already" in done.stderr
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before

@@ -37,7 +37,7 @@ def check_job(overrides: Sequence[str], loader: "ConfigLoader") -> Config:
         tree = compose_tree(overrides)
     except Exception as error:
         raise explain_failure(error, overrides, loader) from None
-    raise_all(ConfigError, [*unsafe_parts(tree), *disagreeing_sets(tree, loader)])
+    raise_all(ConfigError, [*unsafe_parts(without_hydra(tree), tree.hydra), *disagreeing_sets(tree, loader)])
     return check_tree(tree, chosen_sets(tree.hydra))
 
 

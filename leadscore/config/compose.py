@@ -10,7 +10,6 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.paths import CONF
@@ -26,7 +25,6 @@ __all__ = [
     "compose_tree",
     "config_loader",
     "group_choices",
-    "named_plugins",
     "register_configs",
     "register_schema",
 ]
@@ -53,8 +51,8 @@ def register_configs() -> None:
 def config_loader(config_dir: str | Path | None = None) -> Iterator["ConfigLoader"]:
     """Give Hydra's loader over the shipped configs and `config_dir`; Hydra's own state stays as it was."""
     register_configs()
-    if config_dir is not None and not Path(config_dir).is_dir():
-        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    if config_dir is not None:
+        _refuse_unreadable(Path(config_dir))
     outer = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     PlusSearchPath.user_folder = None if config_dir is None else str(Path(config_dir).resolve())
@@ -66,27 +64,22 @@ def config_loader(config_dir: str | Path | None = None) -> Iterator["ConfigLoade
         GlobalHydra.instance().hydra = outer
 
 
+def _refuse_unreadable(config_dir: Path) -> None:
+    """Refuse a folder that is not there, and files that a shipped one of the same name would hide."""
+    if not config_dir.is_dir():
+        raise ConfigError(f"--config-dir {config_dir}: no such folder")
+    files = sorted(path.relative_to(config_dir) for path in config_dir.rglob("*.yaml"))
+    hidden = [str(file) for file in files if (CONF / file).is_file() and config_dir.resolve() != CONF]
+    if hidden:
+        raise ConfigError(
+            f"--config-dir {config_dir}: {', '.join(hidden)} would be ignored, because leadscore ships a file of that "
+            f"name; give yours another name"
+        )
+
+
 def compose_tree(overrides: Sequence[str]) -> DictConfig:
     """Compose one job's tree, with Hydra's own node; call it inside `config_loader`."""
     return compose(PRIMARY, overrides=list(overrides), return_hydra_config=True)
-
-
-def named_plugins(overrides: Sequence[str]) -> list[str]:
-    """Return the modules that `plugins=[...]` names among the overrides.
-
-    They are imported before composing: a model of one's own brings the schema of its parameters.
-
-    Examples
-    --------
-    >>> named_plugins(["model=lightgbm", "plugins=[my_team.features]"])
-    ['my_team.features']
-    """
-    named: list[str] = []
-    for override in overrides:
-        if override.startswith("plugins="):
-            value = OverridesParser.create().parse_override(override).value()
-            named = [str(module) for module in value] if isinstance(value, list) else [str(value)]
-    return named
 
 
 def group_choices(loader: "ConfigLoader") -> dict[str, list[str]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import KeyValidationError
 
 from leadscore.config.compose import compose_tree, group_choices
 from leadscore.config.plus import BASE, GROUP, added_sets
@@ -132,4 +133,8 @@ def _whole(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if error.__cause__ is not None:
         lines.append(_first_line(error.__cause__))
+    if isinstance(error.__cause__, KeyValidationError):
+        lines.append(
+            "words on the left of a mapping are text: quote yes, no, on, off and numbers, as in {'1': 1, 'no': 0}"
+        )
     return "; ".join(lines)

@@ -1,6 +1,8 @@
 """Values that are fine alone and wrong together, and maps whose words are ours."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from leadscore.config.schema import (
@@ -23,7 +25,26 @@ KINDS = ("number", "category")
 
 def contradictions(config: Config) -> list[str]:
     """Return one sentence for each contradiction in a config whose single values are valid."""
-    return [*_window(config), *_validation(config), *_data(config.data), *_features(config)]
+    return [
+        *_window(config),
+        *_validation(config),
+        *_data(config.data),
+        *_features(config),
+        *_root(Path(config.tracking.root)),
+    ]
+
+
+def _root(root: Path) -> Iterator[str]:
+    """Find a tracking root that cannot become a folder, before Hydra trips over it."""
+    try:
+        existing = next(path for path in (root, *root.absolute().parents) if path.exists())
+    except (OSError, ValueError) as error:
+        yield f"tracking.root cannot be a folder: {getattr(error, 'strerror', None) or error}"
+        return
+    if not existing.is_dir():
+        yield f"tracking.root {root}: {existing} is not a folder"
+    elif not os.access(existing, os.W_OK):
+        yield f"tracking.root {root}: {existing} cannot be written"
 
 
 def _window(config: Config) -> Iterator[str]:
@@ -67,19 +88,22 @@ def _data(data: DataConfig) -> Iterator[str]:
     for currency, rate in data.rates.items():
         if rate <= 0:
             yield f"data.rates.{currency}: {rate} must be above 0"
+        if currency == data.currency and rate != 1:
+            yield f"data.rates.{currency}: {rate}; amounts are reported in {currency}, so its rate is 1"
     if data.rates and data.currency is None:
         yield "data.rates are given but data.currency is not: say which currency they convert to"
+    if isinstance(data, FilesData):
+        yield from _files(data)
+
+
+def _files(data: FilesData) -> Iterator[str]:
     if data.timezone is not None:
         try:
             ZoneInfo(data.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield f"data.timezone {data.timezone!r} is not a zone of the IANA database, such as Europe/Berlin or UTC"
-    if "row_order" in _times_of(data) and getattr(data, "row_order", None) is None:
+    if "row_order" in data.leads.columns.values() and data.row_order is None:
         yield "data.leads.columns maps a time to row_order, but data.row_order does not say its start and step"
-
-
-def _times_of(data: DataConfig) -> list[str]:
-    return list(data.leads.columns.values()) if isinstance(data, FilesData) else []
 
 
 def _words(key: str, mapping: dict[str, str], allowed: tuple[str, ...]) -> Iterator[str]:

@@ -19,35 +19,40 @@ LOGGING = ("job_logging", "hydra_logging")
 SHIPPED_LOGGING = ("leadscore", "silent")
 
 
-def unsafe_parts(tree: DictConfig) -> list[str]:
-    """Return a sentence for each part of the composed tree that would make Hydra run foreign code."""
-    plain = OmegaConf.to_container(tree, resolve=False)
-    assert isinstance(plain, dict)
-    hydra = plain.pop("hydra", {})
-    found = [
-        f"{where}: _target_ is not allowed in a config; a config names registered things"
-        for where, _ in _targets(plain)
-    ]
-    for where, target in _targets(hydra, "hydra"):
+def unsafe_parts(tree: DictConfig, hydra: Any) -> list[str]:
+    """Return a sentence for each part of a composed config that would make Hydra run foreign code.
+
+    Parameters
+    ----------
+    tree : DictConfig
+        The run's own config.
+    hydra : DictConfig
+        Hydra's node beside it.
+    """
+    ours = OmegaConf.to_container(tree, resolve=False)
+    theirs = OmegaConf.to_container(hydra, resolve=False)
+    assert isinstance(theirs, dict)
+    found = [f"{at}: _target_ is not allowed in a config; a config names registered things" for at, _ in _targets(ours)]
+    for at, target in _targets(theirs, "hydra"):
         if not str(target).startswith(HYDRAS_OWN):
-            found.append(f"{where}: _target_ {target!r} is neither Hydra's own nor an installed Hydra plugin's")
-    if hydra.get("callbacks"):
-        found.append(
-            f"hydra.callbacks ({', '.join(hydra['callbacks'])}): callbacks would run foreign code and are not allowed"
-        )
+            found.append(f"{at}: _target_ {target!r} is neither Hydra's own nor an installed Hydra plugin's")
+    if theirs.get("callbacks"):
+        found.append(f"hydra.callbacks {theirs['callbacks']}: callbacks would run foreign code and are not allowed")
+    if theirs.get("sweeper", {}).get("params"):
+        found.append("hydra.sweeper.params: values to sweep over stand on the command line, where they are checked")
     for node in LOGGING:
-        found.extend(_foreign_logging(node, tree))
+        found.extend(_foreign_logging(node, hydra))
     return found
 
 
-def _foreign_logging(node: str, tree: DictConfig) -> Iterator[str]:
-    choice = tree.hydra.runtime.choices.get(f"hydra/{node}")
+def _foreign_logging(node: str, hydra: Any) -> Iterator[str]:
+    choice = hydra.runtime.choices.get(f"hydra/{node}")
     if choice not in SHIPPED_LOGGING:
         allowed = ", ".join(SHIPPED_LOGGING)
         yield f"hydra/{node}={choice} is not allowed: a logging config can name any class. Allowed: {allowed}"
         return
-    shipped = CONF / "hydra" / node / f"{choice}.yaml"
-    if shipped.is_file() and OmegaConf.load(shipped) != tree.hydra[node]:
+    shipped = OmegaConf.to_container(OmegaConf.load(CONF / "hydra" / node / f"{choice}.yaml"))
+    if shipped != OmegaConf.to_container(hydra[node], resolve=False):
         yield f"hydra.{node} was edited: logging is chosen (hydra/{node}=silent), not edited; it can name any class"
 
 

@@ -81,6 +81,7 @@ class TableConfig:
     decimal: str = "."
     time_format: str | None = None  # null: ISO 8601; a strptime pattern; or epoch_s, epoch_ms, epoch_us, epoch_ns
     null_values: dict[str, list[str]] = field(default_factory=dict)  # leadscore's name -> texts that mean missing
+    numbers: list[str] = field(default_factory=list)  # leadscore's names of event columns that are numbers, not text
 
 
 @dataclass
@@ -101,17 +102,17 @@ class PolicyConfig:
     orphan_events: str = choice("drop", "drop", "error")  # events of leads that the lead table does not have
     early_events: str = choice("keep", "keep", "drop", "error")  # events before their lead was created
     late_events: str = choice("drop", "drop", "error")  # events at or after data_end
+    missing_ingested_at: str = choice("error", "error", "timestamp")  # timestamp: known when the event happened
     nonexistent_times: str = choice("error", "error", "shift_forward")  # skipped by a clock change
     ambiguous_times: str = choice("error", "error", "earlier", "later")  # passed twice in a clock change
 
 
 @dataclass
 class DataConfig:
-    """What both kinds of data say about their tables."""
+    """What is said of any tables, read or simulated."""
 
     name: str = MISSING
     source: str = choice("files", "files", "demo")
-    timezone: str | None = None  # zone of times that carry none; null refuses them
     currency: str | None = None  # all amounts are reported in it
     rates: dict[str, float] = field(default_factory=dict)  # currency -> what one unit is worth in `currency`
     statuses: dict[str, str] = field(default_factory=dict)  # their status -> open | converted | closed
@@ -119,8 +120,6 @@ class DataConfig:
     event_types: dict[str, str] = field(default_factory=dict)  # their event type -> the name features use
     known_at_creation: dict[str, str] = field(default_factory=dict)  # lead attribute -> number | category
     data_end: str | None = instant(None)  # the tables are complete up to here; null: the latest time in them
-    earliest: str = instant("2000-01-01")  # an older time is a parsing mistake
-    policy: PolicyConfig = field(default_factory=PolicyConfig)
 
 
 @dataclass
@@ -131,6 +130,9 @@ class FilesData(DataConfig):
     leads: TableConfig = field(default_factory=TableConfig)
     events: TableConfig | None = None
     row_order: RowOrderConfig | None = None
+    timezone: str | None = None  # zone of times that carry none; null refuses them
+    earliest: str = instant("2000-01-01T00:00:00Z")  # an older time is a parsing mistake
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
 
 
 @dataclass

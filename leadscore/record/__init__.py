@@ -2,7 +2,18 @@
 
 from leadscore.record.find import Run, open_run
 from leadscore.record.log import COLUMNS, append_row, read_rows
-from leadscore.record.shelf import Shelf
+from leadscore.record.shelf import IDENTITY, Shelf
 from leadscore.record.trackers import TRACKERS, Tracker, make_tracker
 
-__all__ = ["COLUMNS", "TRACKERS", "Run", "Shelf", "Tracker", "append_row", "make_tracker", "open_run", "read_rows"]
+__all__ = [
+    "COLUMNS",
+    "IDENTITY",
+    "TRACKERS",
+    "Run",
+    "Shelf",
+    "Tracker",
+    "append_row",
+    "make_tracker",
+    "open_run",
+    "read_rows",
+]

@@ -1,6 +1,7 @@
 """Finding a run again by any of its names, and reading what it left."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from leadscore.errors import RecordError, examples
 from leadscore.record.shelf import CHECKS, CONFIG, IDENTITY, METRICS, MODEL, PREDICTIONS, WINDOWS
 
 __all__ = ["Run", "open_run"]
+
+log = logging.getLogger(__name__)
 
 _LATEST = re.compile(r"latest(?:~(\d+))?")
 
@@ -103,7 +106,7 @@ def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multir
     folder = Path(name)
     if (folder / IDENTITY).is_file():
         return _read(folder / IDENTITY)
-    runs = sorted(_runs(roots), key=lambda run: run.run_id)
+    runs = sorted(_runs(roots), key=lambda run: (str(run.identity.get("started")), run.run_id))
     where = ", ".join(str(root) for root in roots)
     if not runs:
         raise RecordError(f"no run lies under {where}")
@@ -123,6 +126,8 @@ def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
             raise RecordError(
                 f"'{name}' is ambiguous: {len(values)} values of {key} start with it ({examples(sorted(values))})"
             )
+        if len(found) > 1:
+            log.info("%d runs have the %s '%s'; the latest, %s, is opened", len(found), key, name, found[-1].run_id)
         if found:
             return found[-1]
     known = examples([run.run_id for run in reversed(runs)])
@@ -134,7 +139,10 @@ def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
 def _runs(roots: Sequence[str | Path]) -> Iterator[Run]:
     for root in roots:
         for path in Path(root).rglob(IDENTITY):
-            yield _read(path)
+            try:
+                yield _read(path)
+            except RecordError as error:  # one damaged folder must not hide all others
+                log.warning("%s; passed over", error)
 
 
 def _read(path: Path) -> Run:
@@ -142,4 +150,6 @@ def _read(path: Path) -> Run:
         identity = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RecordError(f"{path} cannot be read: {error}") from None
+    if not isinstance(identity, dict) or "run_id" not in identity:
+        raise RecordError(f"{path} is no run's identity: it has no run_id")
     return Run(path.parent, identity)

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from leadscore.errors import RecordError
 
-__all__ = ["COLUMNS", "LOG", "append_row", "read_rows"]
+__all__ = ["COLUMNS", "LOG", "append_row", "check_log", "read_rows"]
 
 LOG = "experiments.csv"
 COLUMNS = (
@@ -33,6 +33,15 @@ COLUMNS = (
     "metrics_json",
 )
 LOCK_SECONDS = 60
+
+
+def _line(cells: list[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().encode()
+
+
+HEADER = _line(list(COLUMNS))
 # What spreadsheets take for the start of a formula, and the apostrophe itself so that it can be undone.
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20", "'")
 
@@ -53,21 +62,42 @@ def append_row(log: Path, row: Mapping[str, Any]) -> None:
         When the file has another header, or cannot be locked or written. Earlier rows stay as they were.
     """
     line = _line([_cell(row.get(name)) for name in COLUMNS])
-    header = _line(list(COLUMNS))
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{log}.lock", timeout=LOCK_SECONDS), log.open("a+b") as file:
-            _set_torn_tail_aside(log, file)
-            file.seek(0)
-            first = file.readline()
-            if first and first != header:
-                start = first[:80].decode(errors="replace").strip()
-                raise RecordError(f"{log} has another header ({start}...): move it away, or set tracking.root")
-            _append(file, line if first else header + line)
+            has_header = _check_header(log, file)
+            _mend_tail(log, file)
+            _append(file, line if has_header else HEADER + line)
     except Timeout:
         raise RecordError(f"{log} stayed locked by another run for {LOCK_SECONDS} s") from None
     except OSError as error:
         raise RecordError(f"{log} cannot be written: {error.strerror}; tracking.root decides") from None
+
+
+def check_log(log: Path) -> None:
+    """Refuse a log that a row could not be appended to, before there is work to lose.
+
+    Raises
+    ------
+    RecordError
+        When it has another header, or it or its folder cannot be written.
+    """
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a+b") as file:
+            _check_header(log, file)
+    except OSError as error:
+        raise RecordError(f"{log} cannot be written: {error.strerror}; tracking.root decides") from None
+
+
+def _check_header(log: Path, file: Any) -> bool:
+    """Return whether the header is there; a file that starts otherwise is somebody else's and stays as it is."""
+    file.seek(0)
+    first = file.readline()
+    if first and first != HEADER:
+        start = first[:80].decode(errors="replace").strip()
+        raise RecordError(f"{log} has another header ({start}...): move it away, or set tracking.root")
+    return bool(first)
 
 
 def _append(file: Any, content: bytes) -> None:
@@ -84,15 +114,20 @@ def _append(file: Any, content: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def _set_torn_tail_aside(log: Path, file: Any) -> None:
-    """Move what a killed writer left after the last newline to `experiments.csv.torn`."""
+def _mend_tail(log: Path, file: Any) -> None:
+    """Make the file end with a newline: a whole row without one gets it, half a row goes to `experiments.csv.torn`."""
     file.seek(0)
     content = file.read()
     whole = content.rfind(b"\n") + 1
-    if whole != len(content):
-        with Path(f"{log}.torn").open("ab") as aside:
-            aside.write(content[whole:] + b"\n")
-        file.truncate(whole)
+    tail = content[whole:]
+    if not tail:
+        return
+    if len(next(csv.reader([tail.decode(errors="replace")]))) == len(COLUMNS) and tail.endswith((b'}"', b'""')):
+        _append(file, b"\n")  # an editor took it away
+        return
+    with Path(f"{log}.torn").open("ab") as aside:
+        aside.write(tail + b"\n")
+    file.truncate(whole)
 
 
 def read_rows(log: Path) -> list[dict[str, str]]:
@@ -110,9 +145,3 @@ def _cell(value: Any) -> str:
         return repr(value)
     text = str(value)
     return f"'{text}" if text.startswith(_RISKY) else text
-
-
-def _line(cells: list[str]) -> bytes:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue().encode()

@@ -6,13 +6,16 @@ from typing import Any, Protocol
 
 from leadscore.config.schema import TrackingConfig
 from leadscore.errors import RecordError, did_you_mean
-from leadscore.record.log import LOG, append_row
+from leadscore.record.log import LOG, append_row, check_log
 
 __all__ = ["TRACKERS", "Tracker", "make_tracker"]
 
 
 class Tracker(Protocol):
-    """Told once, when the run's folder is complete or the run has failed."""
+    """Asked before the work whether it can be told, and told once: the run is complete, or has failed."""
+
+    def check(self) -> None:
+        """Raise a RecordError when the run could not be recorded."""
 
     def record(self, row: Mapping[str, Any], folder: Path) -> str | None:
         """Tell about the run; return where, in words, for the terminal."""
@@ -24,6 +27,9 @@ class CsvTracker:
     def __init__(self, config: TrackingConfig) -> None:
         self.log = Path(config.root) / LOG
 
+    def check(self) -> None:
+        check_log(self.log)
+
     def record(self, row: Mapping[str, Any], folder: Path) -> str | None:
         append_row(self.log, row)
         return str(self.log)
@@ -33,6 +39,9 @@ class NoTracker:
     """The run folder alone."""
 
     def __init__(self, config: TrackingConfig) -> None:
+        pass
+
+    def check(self) -> None:
         pass
 
     def record(self, row: Mapping[str, Any], folder: Path) -> str | None:

@@ -2,12 +2,26 @@
 
 import dataclasses
 import json
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
-from leadscore.record.shelf import CHECKS, CONFIG, FEATURES, METRICS, MODEL, PREDICTIONS, SCHEMA, WINDOWS, Shelf
+from leadscore.errors import LeadscoreError
+from leadscore.record.shelf import (
+    CHECKS,
+    CONFIG,
+    FEATURES,
+    IDENTITY,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    SCHEMA,
+    WINDOWS,
+    Shelf,
+)
+from leadscore.record.trackers import Tracker
 from leadscore.results import Dataset, FoldResult, TrainedRun, Windows
 from leadscore.split import Fold, draw_folds
 from leadscore.times import format_duration
@@ -15,7 +29,9 @@ from leadscore.times import format_duration
 if TYPE_CHECKING:
     from leadscore.features.plan import Planned
 
-__all__ = ["config_yaml", "failed_row", "row_of", "write_features", "write_run", "write_windows"]
+__all__ = ["config_yaml", "record_failure", "row_of", "write_features", "write_run", "write_windows"]
+
+log = logging.getLogger(__name__)
 
 ROW_SCHEMA = {
     "version": 1,
@@ -69,7 +85,7 @@ def write_run(shelf: Shelf, run: TrainedRun) -> None:
 
     shelf.parquet(PREDICTIONS, run.predictions)
     shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks]})
-    save_model(run.model, shelf.folder / MODEL, {"fold": run.folds[-1].number, "seed": run.dataset.config.seed})
+    save_model(run.model, shelf.folder / MODEL, {"fold": run.folds[-1].number, "seed": run.config.seed})
     shelf.json(METRICS, metrics_of(run))
 
 
@@ -104,10 +120,18 @@ def row_of(config: Config, identity: Mapping[str, Any], run: TrainedRun) -> dict
     }
 
 
-def failed_row(config: Config, identity: Mapping[str, Any], error: BaseException) -> dict[str, Any]:
-    """Return the log's row of a run that did not finish."""
+def record_failure(
+    shelf: Shelf, tracker: Tracker, config: Config, identity: Mapping[str, Any], error: BaseException
+) -> None:
+    """Write down that a run failed and why; what fails while doing so is logged and never hides the first error."""
     reason = str(error) or type(error).__name__
-    return {**_row(config, identity), "status": "failed", "metrics_json": json.dumps({"error": reason[:500]})}
+    failed = {**identity, "status": "failed", "error": reason}
+    row = {**_row(config, failed), "metrics_json": json.dumps({"error": reason[:500]})}
+    try:
+        shelf.json(IDENTITY, failed)
+        tracker.record(row, shelf.folder)
+    except LeadscoreError as second:
+        log.warning("the failure could not be recorded: %s", second)
 
 
 def _row(config: Config, identity: Mapping[str, Any]) -> dict[str, Any]:
