@@ -133,7 +133,7 @@ def _whole(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if error.__cause__ is not None:
         lines.append(_first_line(error.__cause__))
-    if isinstance(error.__cause__, KeyValidationError):
+    if KeyValidationError.__name__ in str(error):
         lines.append(
             "words on the left of a mapping are text: quote yes, no, on, off and numbers, as in {'1': 1, 'no': 0}"
         )
