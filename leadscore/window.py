@@ -150,7 +150,10 @@ def _snapshots(leads: pd.DataFrame, window: SnapshotsWindow, data_end: pd.Timest
         rows = np.flatnonzero((age >= pd.Timedelta(0)) & (age < max_age))
         pieces.append(pd.DataFrame({"user_id": leads["user_id"].iloc[rows], "as_of": as_of, "lead_row": rows}))
     if not pieces:
-        raise WindowError(f"window.start {first} is after the data's end {last}: no snapshot lies between them")
+        borders = "window.start, window.end, the first creation and the data's end"
+        raise WindowError(
+            f"no snapshot lies between {first:%Y-%m-%d %H:%M} and {last:%Y-%m-%d %H:%M} ({borders} decide)"
+        )
     return pd.concat(pieces, ignore_index=True)
 
 
@@ -203,8 +206,8 @@ def _labeller(
         return lambda lead, _: lead["status"].map(meaning).astype("float64")
     if window.name == "given":
         raise WindowError(
-            "window=given finds no outcome: the lead table has neither a label, nor a status, nor converted_at with a "
-            "window.horizon above 0d; map one in data.leads.columns"
+            "window=given finds no outcome: the lead table has neither a label, nor a status, nor converted_at; map one in "
+            "data.leads.columns"
         )
     raise WindowError(
         f"window={window.name} needs converted_at: the outcome is conversion in [as_of, as_of + horizon); map it in "

@@ -44,6 +44,22 @@ def test_features_are_ordered_by_how_far_they_move_the_score(X):
     ]
 
 
+def test_a_direction_needs_a_rank_correlation_of_one_half():
+    contributions = pd.DataFrame(
+        {
+            "clear": [2.0, 1.0, 4.0, 3.0],  # 0.6
+            "weak": [3.0, 1.0, 2.0, 4.0],  # 0.4
+            "against": [3.0, 4.0, 1.0, 2.0],
+            "weakly_against": [4.0, 2.0, 1.0, 3.0],
+        }
+    )
+    X = pd.DataFrame({name: [1.0, 2.0, 3.0, 4.0] for name in contributions})
+
+    table = global_importance(Explanation(contributions, base=0.0), X).set_index("feature")
+
+    assert table["direction"].to_dict() == {"clear": "rises", "weak": "-", "against": "falls", "weakly_against": "-"}
+
+
 def test_a_feature_that_only_tells_by_being_missing_has_no_direction():
     X = pd.DataFrame({"days_since": [1.0, 2.0, np.nan]})
     contributions = pd.DataFrame({"days_since": [0.1, 0.1, 0.9]})

@@ -140,6 +140,61 @@ def test_calendar_features_get_true_times(registered, calling):
     assert values(table, "events_last_7_days") == [2, 2]
 
 
+def test_who_reads_a_calendar_feature_at_any_remove_gets_its_true_value(registered, calling):
+    @feature(source="events", no_events=0, unit="events")
+    def a_count(events_df, now):
+        """All events."""
+        return events_df.groupby("user_id").size()
+
+    @feature(source="events", no_events=0, unit="events")
+    def b_count_doubled(events_df, now, *, a_count):
+        """Twice that."""
+        return 2 * a_count
+
+    @feature(source="events", no_events=0, unit="events", calendar=True)
+    def c_weekend_events(events_df, now, *, b_count_doubled):
+        """Weekend events, and a hundred for each of the doubled ones."""
+        return (events_df["timestamp"].dt.day_of_week >= 5).groupby(events_df["user_id"]).sum() + 100 * b_count_doubled
+
+    @feature(source="events", no_events=0, unit="events")
+    def d_reader(events_df, now, *, c_weekend_events):
+        """Reads the calendar's reader."""
+        return c_weekend_events + 0.5
+
+    @feature(source="events", no_events=0, unit="events")
+    def e_reader_of_a_reader(events_df, now, *, d_reader):
+        """Reads the calendar at two removes."""
+        return d_reader + 0.25
+
+    # a: Saturday 2 March and Monday 4 March; b: Sunday 3 March. Shifted to one instant, b's falls on a Wednesday.
+    log = event_table(("a", "2024-03-02", "x"), ("a", "2024-03-04", "x"), ("b", "2024-03-03", "x"))
+    asked = observed(("a", "2024-03-08"), ("b", "2024-03-05"))
+    table = build(tables(leads("a", "b"), log), asked, plan("e_reader_of_a_reader", "a_count"))
+    assert values(table, "e_reader_of_a_reader") == [401.75, 201.75]
+    assert values(table, "a_count") == [2, 1]
+
+
+def test_the_time_of_arrival_moves_with_its_event(registered, calling):
+    @feature(source="events", columns=["ingested_at"], missing="no event", unit="h")
+    def hours_since_arrival(events_df, now):
+        """Hours from the last arrival to the score."""
+        return (now - events_df.groupby("user_id")["ingested_at"].max()) / pd.Timedelta(hours=1)
+
+    @feature(source="events", columns=["ingested_at"], missing="no event", unit="h")
+    def hours_under_way(events_df, now):
+        """Longest time that an event took to arrive."""
+        hours = (events_df["ingested_at"] - events_df["timestamp"]) / pd.Timedelta(hours=1)
+        return hours.groupby(events_df["user_id"]).max()
+
+    log = event_table(
+        ("a", "2024-03-02", "x"), ("b", "2024-03-04", "x"), ingested_at=["2024-03-02T05:00Z", "2024-03-04T01:00Z"]
+    )
+    asked = observed(("a", "2024-03-08"), ("b", "2024-03-05"))
+    table = build(tables(leads("a", "b"), log), asked, plan("hours_since_arrival", "hours_under_way"))
+    assert values(table, "hours_since_arrival") == [139, 23]
+    assert values(table, "hours_under_way") == [5, 1]
+
+
 def test_reading_the_calendar_without_saying_so_is_an_error(registered, monkeypatch):
     @feature(source="events", no_events=0, unit="share")
     def weekend_share_in_secret(events_df, now):
@@ -230,6 +285,29 @@ def test_a_function_cannot_change_what_the_next_one_sees(registered, calling):
     assert values(table, "last_event_type") == ["session"]
     assert values(table, "days_since_last_event") == [3.0]
     assert log["event_type"].tolist() == ["session"]
+
+
+def test_a_function_cannot_change_the_values_that_others_take(registered, calling):
+    @feature(source="events", no_events=0, unit="sessions")
+    def a_vandal(events_df, now, *, sessions_last_7_days):
+        """Sessions after spoiling the values it was handed."""
+        sessions_last_7_days.iloc[:] = 99.0
+        return sessions_last_7_days
+
+    @feature(source="events", no_events=0, unit="sessions")
+    def taken_after(events_df, now, *, sessions_last_7_days):
+        """Sessions as the next one sees them."""
+        return sessions_last_7_days
+
+    log = event_table(("a", "2024-03-05", "session"))
+    table = build(
+        tables(leads("a"), log),
+        observed(("a", "2024-03-08")),
+        plan("a_vandal", "taken_after", "sessions_last_7_days"),
+    )
+    assert values(table, "a_vandal") == [99]
+    assert values(table, "taken_after") == [1]
+    assert values(table, "sessions_last_7_days") == [1]
 
 
 def test_constant_and_missing_columns_are_told():

@@ -1,6 +1,7 @@
 """What is particular to each model that leadscore ships."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -196,6 +197,29 @@ def test_lightgbm_is_not_carried_away_by_rare_categories():
     p = make_model(LightgbmModel(min_child_samples=5), seed=0).fit(X, y).predict_proba(X)
 
     assert METRICS["auc"](y, p).value < 0.75
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "written"),
+    [
+        ("n_estimators", 9, "num_iterations"),
+        ("learning_rate", 0.5, "learning_rate"),
+        ("num_leaves", 3, "num_leaves"),
+        ("min_child_samples", 77, "min_data_in_leaf"),
+        ("subsample", 0.4, "bagging_fraction"),
+        ("colsample_bytree", 0.4, "feature_fraction"),
+        ("reg_lambda", 99.5, "lambda_l2"),
+    ],
+)
+def test_every_parameter_of_lightgbm_reaches_it_and_matters(numbers, tmp_path, key, value, written):
+    X, y = numbers
+    plain = LightgbmModel(n_estimators=5, subsample=1.0, colsample_bytree=1.0)
+    before, after = (make_model(config, seed=0).fit(X, y) for config in (plain, replace(plain, **{key: value})))
+
+    save_model(after, tmp_path / "after", {})
+
+    assert f"[{written}: {value}]\n" in (tmp_path / "after" / "trees.txt").read_text()
+    assert not before.predict_proba(X).equals(after.predict_proba(X))
 
 
 def test_lightgbm_that_found_no_split_says_so():

@@ -97,6 +97,23 @@ def test_rolling_folds_slide_with_a_training_length():
     assert [fold.train(frame["as_of"]).sum() for fold in folds] == [30, 30]
 
 
+@pytest.mark.parametrize(
+    ("validation", "trained"),
+    [
+        (HoldoutValidation(share=0.2, embargo="5d"), [71]),
+        (RollingValidation(folds=2, length="20d", embargo="5d"), [50, 70]),
+        (RollingValidation(folds=2, length="20d", train_length="30d", embargo="5d"), [30, 30]),
+    ],
+    ids=["holdout", "rolling", "sliding"],
+)
+def test_every_protocol_keeps_its_embargo(validation, trained):
+    frame = daily(100)
+    folds = make_folds(frame, 5 * DAY, validation)
+    assert [fold.train(frame["as_of"]).sum() for fold in folds] == trained
+    for fold in folds:
+        assert frame["as_of"][fold.train(frame["as_of"])].max() + 10 * DAY <= fold.valid_start
+
+
 def test_too_long_a_horizon_leaves_nothing_to_train_on_and_says_which_keys_decide():
     with pytest.raises(WindowError, match=r"window\.horizon"):
         make_folds(daily(100), 90 * DAY, HoldoutValidation(share=0.2))

@@ -43,6 +43,23 @@ def test_leads_no_longer_at_risk_are_excluded_and_counted_by_reason():
     assert sum(excluded(seen).values()) + seen.counts["observations"] == seen.counts["candidates"] == 4
 
 
+def test_a_lead_converted_or_closed_at_the_very_as_of_is_still_observed():
+    leads = lead_table(
+        {"converted": "2024-03-01", "closed": "2024-03-01", "closed_before": "2024-03-01"},
+        converted_at=["2024-03-08", None, None],
+        closed_at=[None, "2024-03-08", "2024-03-07T23:59:59.999999Z"],
+    )
+    seen = observe(tables(leads), DelayWindow(delay="7d", horizon="30d"), {}, {})
+    assert labels(seen) == {"converted": 1, "closed": 0}
+    assert excluded(seen) == {"closed before as_of": 1}
+
+
+def test_a_delay_observes_a_lead_once_so_its_id_may_not_repeat():
+    leads = pd.concat([lead_table({"a": "2024-03-01"}, converted_at=[None])] * 2, ignore_index=True)
+    with pytest.raises(WindowError, match="user_id repeats in the lead table: choose window=given"):
+        observe(tables(leads), DelayWindow(delay="7d", horizon="30d"), {}, {})
+
+
 def test_an_immature_lead_is_excluded_never_labelled_0():
     # as_of 8 March, horizon 30 days: known on 7 April, not a microsecond earlier.
     leads = lead_table({"a": "2024-03-01"}, converted_at=[None])
@@ -76,6 +93,30 @@ def test_snapshots_see_each_lead_at_risk_and_younger_than_max_age():
     ]
 
 
+def snapshot_days(observations) -> list[str]:
+    return [f"{as_of:%m-%d %H:%M}" for as_of in observations.frame["as_of"]]
+
+
+def test_a_lead_as_old_as_max_age_is_no_longer_observed():
+    leads = lead_table({"a": "2024-03-01"}, converted_at=[None])
+    window = SnapshotsWindow(every="7d", max_age="14d", horizon="7d")
+    assert snapshot_days(observe(tables(leads), window, {}, {})) == ["03-01 00:00", "03-08 00:00"]
+
+
+def test_snapshots_are_taken_at_midnight_whenever_the_first_lead_came():
+    leads = lead_table({"a": "2024-03-01T09:30Z"}, converted_at=[None])
+    window = SnapshotsWindow(every="7d", max_age="15d", horizon="7d")
+    assert snapshot_days(observe(tables(leads), window, {}, {})) == ["03-08 00:00", "03-15 00:00"]
+
+
+def test_no_snapshot_is_taken_after_the_windows_end():
+    leads = lead_table({"a": "2024-03-01"}, converted_at=[None])
+    window = SnapshotsWindow(every="7d", max_age="90d", horizon="7d", end="2024-03-16")
+    seen = observe(tables(leads), window, {}, {})
+    assert snapshot_days(seen) == ["03-01 00:00", "03-08 00:00", "03-15 00:00"]
+    assert seen.counts["candidates"] == 3
+
+
 def test_given_rows_may_repeat_a_lead_and_carry_the_label():
     leads = pd.DataFrame(
         {
@@ -96,6 +137,22 @@ def test_a_status_without_a_time_is_an_outcome_once_it_is_decided():
     seen = observe(tables(leads), GivenWindow(horizon="0d"), STATUSES, {})
     assert labels(seen) == {"a": 1, "b": 0}
     assert excluded(seen) == {"undecided (no label yet)": 1}
+
+
+def test_a_time_of_converting_without_a_horizon_is_refused_not_labelled_0():
+    leads = lead_table({"a": "2024-03-01"}, status=["paid"], converted_at=["2024-03-20"])
+    leads["as_of"] = leads["created_at"]
+    with pytest.raises(WindowError, match=r"window\.horizon 0d with converted_at mapped: .*window\.horizon=30d"):
+        observe(tables(leads), GivenWindow(horizon="0d"), STATUSES, {})
+
+
+def test_a_given_as_of_before_the_leads_creation_is_no_observation():
+    leads = lead_table(
+        {"early": "2024-03-01", "at_once": "2024-03-01"}, as_of=["2024-02-28", "2024-03-01"], status=["paid", "paid"]
+    )
+    seen = observe(tables(leads), GivenWindow(horizon="0d"), STATUSES, {})
+    assert labels(seen) == {"at_once": 1}
+    assert excluded(seen) == {"created after as_of": 1}
 
 
 def test_a_delay_needs_to_know_when_leads_converted():
