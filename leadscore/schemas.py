@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from leadscore.config.schema import DataConfig
+from leadscore.config.schema import DataConfig, FilesData
 from leadscore.errors import DataError, examples, raise_all
-from leadscore.tables import TIME_DTYPE, Tables
+from leadscore.tables import CONVERTED_LATER, TIME_DTYPE, Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FeatureColumn", "check_raw", "check_table"]
 
-STATES = ("open", "converted", "closed")
-CONVERTED_LATER = "conversions at or after data_end, not yet known"  # a count of the loading room
 DTYPES = {"number": "float64", "category": "str"}
 
 
@@ -37,7 +35,8 @@ def check_raw(tables: Tables, config: DataConfig) -> None:
     ----------
     tables : Tables
     config : DataConfig
-        Its `statuses` and `labels` are the only words allowed, and are never cast.
+        Its `statuses` and `labels` are the only words allowed, and are never cast; `events.numbers` are the
+        only event columns besides `amount` that are numbers.
 
     Raises
     ------
@@ -45,21 +44,10 @@ def check_raw(tables: Tables, config: DataConfig) -> None:
         One error that lists every failure: dtypes, missing and repeated keys, undeclared statuses and labels,
         conversions without a time or before their lead was created.
     """
-    problems = [
-        f"data.statuses.{word}: {state!r} is not one of {', '.join(STATES)}"
-        for word, state in config.statuses.items()
-        if state not in STATES
-    ]
-    problems += [
-        f"data.labels.{word}: {value!r} is not 0 or 1" for word, value in config.labels.items() if value not in (0, 1)
-    ]
-    problems += _failures(
-        "leads", tables.leads, _lead_schema(tables, config), tables.leads.reindex(columns=["user_id"])
-    )
-    if tables.events is not None:
-        problems += _failures(
-            "events", tables.events, _event_schema(tables.events), tables.events[["user_id", "timestamp"]]
-        )
+    leads, events = tables.leads, tables.events
+    problems = [*_failures("leads", leads, _lead_schema(tables, config), leads.reindex(columns=["user_id"]))]
+    if events is not None:
+        problems += _failures("events", events, _event_schema(events, config), events[["user_id", "timestamp"]])
     raise_all(DataError, problems)
 
 
@@ -83,13 +71,15 @@ def _lead_schema(tables: Tables, config: DataConfig) -> Any:
     )
 
 
-def _event_schema(events: "pd.DataFrame") -> Any:
+def _event_schema(events: "pd.DataFrame", config: DataConfig) -> Any:
     import pandera.pandas as pa
 
     known = {"user_id": "str", "timestamp": TIME_DTYPE, "event_type": "str"}
     columns = {name: pa.Column(dtype) for name, dtype in known.items()}
-    columns["ingested_at"] = pa.Column(TIME_DTYPE, nullable=True, required=False)
+    columns["ingested_at"] = pa.Column(TIME_DTYPE, required=False)
     columns["amount"] = pa.Column("float64", _finite("number"), nullable=True, required=False)
+    numbers = config.events.numbers if isinstance(config, FilesData) and config.events else []
+    columns |= {name: pa.Column("float64", _finite("number"), nullable=True) for name in numbers}
     columns |= {name: pa.Column("str", nullable=True) for name in events if name not in columns}
     return pa.DataFrameSchema(columns, strict=True)
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["TIME_DTYPE", "Tables"]
+__all__ = ["CONVERTED_LATER", "TIME_DTYPE", "Tables"]
 
 TIME_DTYPE = "datetime64[us, UTC]"
+CONVERTED_LATER = "conversions at or after data_end, not yet known"  # a count: their time is NaT, their status stays
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,11 @@ class Tables:
         (str, the data's own words), then the columns of `attributes` (float64 for a number, str for a
         category; NaN where missing). Nothing else.
     events : DataFrame or None
-        Many rows a lead, RangeIndex, in a stable order by (user_id, timestamp, file order). Columns:
-        `user_id`, `timestamp`, `event_type`, and where the data has them `ingested_at`, `amount`
-        (float64, in the data's one currency) and any other column mapped (str).
+        Many rows a lead, RangeIndex, by (user_id, timestamp, event_type, the other columns in the order of
+        their names): events of one instant are ordered by content, never by their place in a file. Columns:
+        `user_id`, `timestamp`, `event_type`, and where the data has them `ingested_at` (never missing),
+        `amount` (float64, in the data's one currency) and any other column mapped (float64 for one of
+        `data.events.numbers`, else str).
     data_end : Timestamp
         The tables are complete up to here, exclusive.
     attributes : mapping of str to str

@@ -80,8 +80,7 @@ def test_two_sets_that_disagree_on_a_feature_are_refused_naming_both(tmp_path):
         ("window.start=2024-03-10T09:00", "has no zone"),
         ("model.C=-1", "model.C: -1.0 must be above 0"),
         ("model.C=nan", "model.C: nan is not a finite number"),
-        ("data.policy.null_ids=ignore", "data.policy.null_ids: 'ignore' is not one of its words"),
-        ("data.timezone=Mars/Base", "'Mars/Base' is not a zone of the IANA database"),
+        ("data.timezone=Europe/Berlin", "unknown key 'data.timezone'"),  # simulated times have their zone
         ("data.statuses={trial: maybe}", "data.statuses.trial: 'maybe' is not one of its words"),
         ("window=snapshots", "window.max_age has no value and no default"),
         ("model=logistic,lightgbm", "several values are several runs; add -m"),
@@ -91,6 +90,19 @@ def test_two_sets_that_disagree_on_a_feature_are_refused_naming_both(tmp_path):
 )
 def test_a_mistake_is_named_with_what_would_be_right(override, said):
     assert said in refusal(override)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.policy.null_ids=ignore", "data.policy.null_ids: 'ignore' is not one of its words"),
+        ("data.timezone=Mars/Base", "'Mars/Base' is not a zone of the IANA database"),
+        ("+data.leads.columns.created_at=row_order", "data.row_order does not say its start and step"),
+        ("+data.labels.expired=2", "data.labels.expired: 2 is not 0 or 1"),
+    ],
+)
+def test_a_mistake_about_files_is_named_too(override, said):
+    assert said in refusal("data=bpic2012", "data.dir=.", override)
 
 
 def test_all_mistakes_are_listed_at_once():

@@ -1,14 +1,20 @@
 """Rows that are wrong in a known way: refused, kept or dropped as the policy says, and always counted."""
 
+import io
 import random
+import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from conftest import utc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from written_tables import EVENTS, LEADS, read, refused
+
+from leadscore.identity.content import data_hash
 
 WHEN = "2024-03-05T10:00Z"
 HEADER = "user_id,timestamp,event_type"
@@ -119,6 +125,57 @@ def test_data_end_is_just_after_the_latest_time_unless_stated(tmp_path: Path) ->
     assert "data.data_end 2999-01-01 is in the future" in refused(tmp_path, LEADS, EVENTS, data_end="2999-01-01")
 
 
+def test_rows_that_do_not_stay_never_move_data_end(tmp_path: Path) -> None:
+    leads = f"{LEADS},2024-12-01T09:00Z\n"
+    header = f"{HEADER},event_id"
+    events = events_of(
+        f"a,{WHEN},login,1",
+        "b,2024-03-06T10:00Z,login,2",
+        "x,2024-12-02T00:00Z,login,3",
+        ",2024-12-03T00:00Z,login,4",
+        "a,2024-12-04T00:00Z,login,",
+        header=header,
+    )
+
+    tables = read(tmp_path, leads, events, policy={"null_ids": "drop"})
+
+    assert tables.data_end == pd.Timestamp("2024-03-06T10:00:00.000001Z")
+    assert len(tables.events) == 2
+    stated = read(tmp_path, leads, events, policy={"null_ids": "drop"}, data_end="2024-03-31")
+    assert any("24 days after the latest time in the tables" in note for note in stated.notes)
+    nobody = refused(tmp_path, f"user_id,created_at\n,{WHEN}\n", events, policy={"null_ids": "drop"})
+    assert nobody == "leads.csv: none of its 1 lead has a user_id"
+
+
+def test_tables_that_end_far_apart_need_a_stated_data_end(tmp_path: Path) -> None:
+    leads = "user_id,created_at,converted_at\na,2024-07-01T00:00Z,2024-07-19T00:00Z\n"
+    late, near = events_of("a,2024-09-30T00:00Z,login"), events_of("a,2024-07-26T00:00Z,login")
+
+    message = refused(tmp_path, leads, late)
+    assert message == (
+        "data.data_end is not stated, and the tables end 73 days apart (leads (leads.csv) at 2024-07-19 00:00:00Z, "
+        "events (events.csv) at 2024-09-30 00:00:00Z): state data.data_end, the instant up to which both are complete"
+    )
+    assert read(tmp_path, leads, late, data_end="2024-07-19").events.empty
+    assert read(tmp_path, leads, near).data_end == pd.Timestamp("2024-07-26T00:00:00.000001Z")
+    early = events_of("a,2024-07-02T00:00Z,login")
+    assert "the tables end 17 days apart" in refused(tmp_path, leads, early)
+    assert read(tmp_path, leads, events_of("x,2024-09-30T00:00Z,login")).events.empty  # nothing to compare with
+
+
+def test_an_event_without_its_arrival_is_refused_or_known_when_it_happened(tmp_path: Path) -> None:
+    events = events_of(
+        f"a,{WHEN},login,2024-03-06T00:00Z", f"b,{WHEN},login,", f"x,{WHEN},login,", header=f"{HEADER},ingested_at"
+    )
+
+    assert refused(tmp_path, LEADS, events) == (
+        "events.csv: 1 event without ingested_at (row 3, user_id 'b'); data.policy.missing_ingested_at decides"
+    )
+    tables = read(tmp_path, LEADS, events, policy={"missing_ingested_at": "timestamp"})
+    assert tables.events["ingested_at"].equals(utc("2024-03-06T00:00Z", WHEN))
+    assert tables.counts["events without ingested_at kept"] == 1
+
+
 def test_nothing_from_data_end_on_is_known(tmp_path: Path) -> None:
     leads = (
         "user_id,created_at,status,converted_at,closed_at\n"
@@ -148,8 +205,8 @@ def test_event_types_are_renamed_and_other_columns_kept_as_text(tmp_path: Path) 
 
     tables = read(tmp_path, LEADS, events, events_columns={"device": "device"}, event_types=names)
 
-    assert tables.events["event_type"].tolist() == ["login", "buy"]
-    assert tables.events["device"].fillna("-").tolist() == ["007", "-"]
+    assert tables.events["event_type"].tolist() == ["buy", "login"]
+    assert tables.events["device"].fillna("-").tolist() == ["-", "007"]
     assert any("data.event_types names LOGON, which no event has" in note for note in tables.notes)
 
 
@@ -169,10 +226,52 @@ def test_the_order_of_the_rows_never_matters(tmp_path: Path, minutes: list[tuple
     assert one.data_end == other.data_end
 
 
-def test_events_of_one_instant_stay_in_the_order_of_the_file(tmp_path: Path) -> None:
-    events = events_of(f"b,{WHEN},2", f"a,{WHEN},9", f"a,{WHEN},1", f"b,{WHEN},1", f"a,{WHEN},5")
+TIED = (
+    f"b,{WHEN},y,,2.5,z",
+    f"a,{WHEN},y,,2.5,z",
+    f"a,{WHEN},y,,10,a",
+    f"a,{WHEN},x,{WHEN},10,b",
+    f"a,{WHEN},x,2024-03-06T00:00Z,,a",
+    f"a,{WHEN},x,{WHEN},9,b",
+    f"a,{WHEN},x,{WHEN},9,a",
+    f"a,{WHEN},x,{WHEN},9,a",
+    f"a,{WHEN},x,{WHEN},,",
+    "a,2024-03-05T09:59Z,z,,,",
+)
 
-    assert read(tmp_path, LEADS, events).events["event_type"].tolist() == ["9", "1", "5", "2", "1"]
+
+def write_parquet(text: str, path: Path) -> None:
+    frame = pd.read_csv(io.StringIO(text), dtype="str")
+    columns = {name: pa.array(frame[name], pa.string()) for name in frame}
+    columns |= {name: pa.array(utc(*frame[name])) for name in ("timestamp", "ingested_at")}
+    columns["amount"] = columns["amount"].cast(pa.decimal128(10, 2))
+    pq.write_table(pa.table(columns), path)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=st.permutations(TIED), cut=st.integers(1, len(TIED) - 1), parquet=st.booleans())
+def test_events_of_one_instant_are_ordered_by_content(tmp_path: Path, rows: list[str], cut: int, parquet: bool) -> None:
+    header = f"{HEADER},ingested_at,amount,device"
+    parts = tmp_path / "parts"
+    shutil.rmtree(parts, ignore_errors=True)
+    parts.mkdir()
+    for number, piece in enumerate((rows[:cut], rows[cut:])):
+        text = events_of(*piece, header=header)
+        if parquet:
+            write_parquet(text, parts / f"{number}.parquet")
+        else:
+            (parts / f"{number}.csv").write_text(text)
+    config = {"events_columns": {"device": "device"}, "policy": {"missing_ingested_at": "timestamp"}}
+
+    tables = read(tmp_path, LEADS, Path("parts"), **config)
+
+    events = tables.events
+    assert events["event_type"].tolist() == ["z", *"xxxxxx", "y", "y", "y"]
+    assert events["amount"].fillna(-1).tolist() == [-1, -1, -1, 9, 9, 9, 10, 2.5, 10, 2.5]
+    assert events["device"].fillna("-").tolist() == ["-", "-", *"aaabbzaz"]
+    one_file = read(tmp_path, LEADS, events_of(*TIED, header=header), **config)
+    pd.testing.assert_frame_equal(events, one_file.events)
+    assert data_hash(tables) == data_hash(one_file)
 
 
 @pytest.mark.parametrize("policy", ["keep", "drop_exact"])

@@ -151,10 +151,9 @@ def test_day_and_month_are_never_guessed(tmp_path: Path) -> None:
 
     message = refused(tmp_path, leads_at(*times), **NEW_YORK)
     assert (
-        "2 times whose day and month could be either (rows 2, 3, e.g. '01/02/2024 09:00', '13/02/2024 09:00')"
-        in message
-    )
-    assert "state data.leads.time_format" in message
+        "1 time whose day and month could be either (row 2, e.g. '01/02/2024 09:00'); "
+        "state data.leads.time_format, such as '%d/%m/%Y' or '%m/%d/%Y'"
+    ) in message
 
     pattern = "%d/%m/%Y %H:%M"
     assert created(tmp_path, *times, leads_time_format=pattern, **NEW_YORK)[0] == "2024-02-01T14:00:00Z"
@@ -166,6 +165,28 @@ def test_day_and_month_are_never_guessed(tmp_path: Path) -> None:
     )
     assert created(tmp_path, "01/02/2024 09:00 +0100", leads_time_format=f"{pattern} %z") == ["2024-02-01T08:00:00Z"]
     assert "is not a strptime pattern" in refused(tmp_path, leads_at(*times), leads_time_format="%Q")
+
+
+@pytest.mark.parametrize(
+    ("time", "said"),
+    [
+        (
+            "20/09/2023",
+            "written day first (row 2, e.g. '20/09/2023'); state data.leads.time_format, such as '%d/%m/%Y'",
+        ),
+        (
+            "9.20.2023",
+            "written month first (row 2, e.g. '9.20.2023'); state data.leads.time_format, such as '%m/%d/%Y'",
+        ),
+        ("09-10-2023", "whose day and month could be either (row 2, e.g. '09-10-2023')"),
+        ("20/09/23", "whose day and month could be either (row 2, e.g. '20/09/23')"),  # or the year 2020
+    ],
+)
+def test_a_day_above_twelve_tells_which_comes_first(tmp_path: Path, time: str, said: str) -> None:
+    message = refused(tmp_path, leads_at(time))
+
+    assert f"1 time {said}" in message
+    assert ("or '%m/%d/%Y'" in message) is ("either" in said)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +279,6 @@ def test_words_for_the_rows_position_are_refused_where_they_mean_nothing(tmp_pat
     message = refused(tmp_path, LEADS, leads_columns={"status": "row_order", "created_at": "row_number"})
     assert "status: row_order stands for a time only" in message
     assert "created_at: row_number stands for user_id only" in message
-    assert "data.row_order does not say" in message
     assert "row_number is for the lead table only" in refused(
         tmp_path, LEADS, EVENTS, events_columns={"user_id": "row_number"}
     )

@@ -1,6 +1,7 @@
 """Ids, categories, numbers and money: exact, or refused with examples."""
 
 import unicodedata
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,11 @@ import pytest
 from conftest import utc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from written_tables import LEADS, read, refused
+from written_tables import LEADS, config_of, read, refused
+
+from leadscore.errors import DataError
+from leadscore.identity.content import data_hash
+from leadscore.schemas import check_raw
 
 WHEN = "2024-03-01T09:00Z"
 
@@ -136,6 +141,55 @@ def test_parquet_numbers_and_their_null_values(tmp_path: Path) -> None:
     assert "which is no number" in refused(tmp_path, path, known_at_creation=kinds)
 
 
+def test_decimals_are_the_numbers_that_their_text_is(tmp_path: Path) -> None:
+    texts = ["0.07", "1234567.89", "-0.00", "0.1"]
+    written = "user_id,created_at,size\n" + "".join(f"{i},{WHEN},{text}\n" for i, text in enumerate(texts))
+    kinds = {"size": "number"}
+    csv = read(tmp_path, written, known_at_creation=kinds)
+
+    for kind in (pa.decimal128(38, 20), pa.decimal256(50, 25), pa.decimal128(10, 2)):
+        column = pa.array([Decimal(text) for text in texts], kind)
+        typed = read(tmp_path, parquet(tmp_path, size=column), known_at_creation=kinds)
+        assert typed.leads["size"].tolist() == [0.07, 1234567.89, 0, 0.1]
+        assert data_hash(typed) == data_hash(csv)
+
+
+# --- event columns that are numbers -------------------------------------------------------------------
+
+PAGES = f"""user_id,timestamp,event_type,pages,device
+a,{WHEN},visit,10,7
+a,{WHEN},visit,9,8
+a,{WHEN},login,,9
+"""
+MAPPED = {"pages": "pages", "device": "device"}
+
+
+def test_event_columns_are_numbers_where_the_config_says_so(tmp_path: Path) -> None:
+    settings = {"events_columns": MAPPED, "events_numbers": ["pages"]}
+    found = read(tmp_path, LEADS, PAGES, **settings)
+
+    assert found.events["pages"].dtype == "float64"
+    assert found.events["device"].dtype == "str"
+    assert found.events["device"].tolist() == ["9", "7", "8"]  # text: device 7 was on page 10, and stands first
+    assert found.events["pages"].fillna(-1).tolist() == [-1, 10, 9]
+    check_raw(found, config_of(tmp_path, LEADS, PAGES, **settings))
+    with pytest.raises(DataError, match="events, column 'pages' is float64, must be str"):
+        check_raw(found, config_of(tmp_path, LEADS, PAGES, events_columns=MAPPED))
+    assert "column 'pages': 1 value not a plain number with '.'" in refused(
+        tmp_path, LEADS, PAGES.replace(",9,", ",9 pages,"), **settings
+    )
+
+
+def test_numbers_name_event_columns_that_are_mapped(tmp_path: Path) -> None:
+    settings = {"events_columns": MAPPED, "events_numbers": ["page", "event_type", "pages"]}
+    message = refused(tmp_path, LEADS, PAGES, **settings)
+
+    assert message.startswith("2 problems:")
+    assert "data.events.numbers names 'page', which data.events.columns does not map. Did you mean 'pages'?" in message
+    assert "data.events.numbers names 'event_type', which is one of leadscore's own columns" in message
+    assert "declared in data.known_at_creation" in refused(tmp_path, LEADS, leads_numbers=["size"])
+
+
 # --- money --------------------------------------------------------------------------------------------
 
 PAID = f"""user_id,timestamp,event_type,amount,currency
@@ -148,8 +202,9 @@ a,{WHEN},login,,
 def test_amounts_are_converted_to_the_one_currency(tmp_path: Path) -> None:
     events = read(tmp_path, LEADS, PAID, currency="EUR", rates={"USD": 0.9}).events
 
-    assert events["amount"].fillna(-1).tolist() == [10, 9, -1]
-    assert events["currency"].fillna("-").tolist() == ["EUR", "USD", "-"]
+    assert events["event_type"].tolist() == ["invoice", "invoice", "login"]
+    assert events["amount"].fillna(-1).tolist() == [9, 10, -1]
+    assert events["currency"].fillna("-").tolist() == ["USD", "EUR", "-"]
 
 
 def test_currencies_are_never_mixed(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 from leadscore.config.paths import CONF
 from leadscore.config.schema import DemoData
 from leadscore.data.demo import ATTRIBUTES, simulate
+from leadscore.data.demo_activity import EVENT_TYPES
 from leadscore.errors import ConfigError, DataError
 from leadscore.tables import TIME_DTYPE, Tables
 
@@ -80,9 +81,12 @@ def test_columns_and_dtypes_are_those_of_the_tables(demo):
     assert "simulated" in demo.notes[0]
 
 
-def test_events_stand_in_order_of_lead_and_time(demo):
-    order = demo.events.sort_values(["user_id", "timestamp"], kind="stable").index
-    assert order.equals(demo.events.index)
+def test_events_stand_in_order_of_lead_time_and_content(demo):
+    backwards = {each: f"{9 - number} {each}" for number, each in enumerate(EVENT_TYPES)}
+    for events in (demo.events, world(event_types=backwards).events):
+        order = events.sort_values(["user_id", "timestamp", "event_type"], kind="stable").index
+        assert order.equals(events.index)
+        assert events.duplicated(["user_id", "timestamp"]).any()
     assert set(demo.events["user_id"]) <= set(demo.leads["user_id"])
 
 
@@ -293,9 +297,11 @@ def test_what_the_world_does_not_have_is_refused_at_once():
             known_at_creation={"plan": "number", "mood": "category"},
             rates={"USD": 0.9},
             data_end="2026-01-01",
+            labels={"yes": 1},
         )
     message = str(refused.value)
-    assert "3 problems" in message
+    assert "4 problems" in message
+    assert "data.labels is {'yes': 1}: the simulated leads have no label" in message
     assert "data.data_end is 2026-01-01: " in message
     assert "data.known_at_creation has {'mood': 'category', 'plan': 'number'}" in message
     assert "data.rates has no GBP" in message

@@ -1,6 +1,6 @@
 """The two gates: every failure in one message, in words, with the key that decides."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -69,15 +69,6 @@ def test_a_label_is_one_of_the_declared_words_and_never_cast(label: str) -> None
     )
 
 
-def test_labels_and_statuses_mean_what_leadscore_knows() -> None:
-    config = replace(CONFIG, statuses={"trial": "pending"}, labels={"expired": 2})
-
-    message = refused(tables(lead_table(DAYS)), config)
-
-    assert "data.statuses.trial: 'pending' is not one of open, converted, closed" in message
-    assert "data.labels.expired: 2 is not 0 or 1" in message
-
-
 def test_a_conversion_has_its_time_unless_the_window_is_given() -> None:
     leads = lead_table(DAYS, status=words("paid", "paid", "lost"), converted_at=["2024-03-05", None, None])
     message = "leads: 1 converted by their status ('paid') without converted_at (user_id 'b')"
@@ -135,6 +126,12 @@ def test_types_and_columns_are_exact() -> None:
     assert "events: column 'event_type' is declared and not there" in message
     assert "events, column 'timestamp' is datetime64[us, Europe/Berlin]" in message
     assert message.startswith("6 problems:")
+
+
+def test_an_event_that_arrived_has_its_time_of_arrival() -> None:
+    events = event_table(("a", "2024-03-02", "login"), ("b", "2024-03-02", "login"), ingested_at=[None, "2024-03-03"])
+
+    assert "events, column 'ingested_at': 1 missing" in refused(tables(lead_table(DAYS), events))
 
 
 def test_amounts_and_attributes_are_finite() -> None:

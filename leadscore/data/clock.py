@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from leadscore.config.schema import DataConfig
+from leadscore.config.schema import FilesData
 from leadscore.data.origin import Column, Findings
 from leadscore.times import parse_instant
 
@@ -43,7 +43,7 @@ class TimeRule:
     ambiguous: str
 
 
-def time_rule(config: DataConfig, time_format: str | None, now: datetime) -> TimeRule:
+def time_rule(config: FilesData, time_format: str | None, now: datetime) -> TimeRule:
     """Return the rule for a table's times; `now` is the wall clock, from which a day of skew is allowed."""
     return TimeRule(
         format=time_format,

@@ -119,30 +119,37 @@ def lead_columns(config: FilesData) -> Wanted:
     required = frozenset({"user_id", "created_at", *attributes})
     wanted = Wanted("data.leads", {**LEADS, **attributes}, required, config.leads.columns)
     problems += _unknown(wanted, config.leads, "; an attribute is declared in data.known_at_creation first")
+    if config.leads.numbers:
+        problems.append("data.leads.numbers: a lead's numbers are declared in data.known_at_creation, as `number`")
     for name, called in config.leads.columns.items():
         if called == ROW_NUMBER and name != "user_id":
             problems.append(f"data.leads.columns.{name}: row_number stands for user_id only")
         if called == ROW_ORDER and wanted.kinds.get(name) != "time":
             problems.append(f"data.leads.columns.{name}: row_order stands for a time only")
-    if ROW_ORDER in config.leads.columns.values() and config.row_order is None:
-        problems.append(
-            "data.leads.columns maps a time to row_order, but data.row_order does not say its start and step"
-        )
     raise_all(DataError, problems)
     return wanted
 
 
 def event_columns(table: TableConfig) -> Wanted:
-    """Return the event table's columns; whatever else `columns` maps is kept as text.
+    """Return the event table's columns; whatever else `columns` maps is a number where `numbers` says so, else text.
 
     Raises
     ------
     DataError
-        When `null_values` names an unknown column, or a column is to be a row's position.
+        When `null_values` or `numbers` names an unknown column, or a column is to be a row's position.
     """
-    kinds = {**EVENTS, **{name: "text" for name in table.columns if name not in EVENTS}}
+    others = [name for name in table.columns if name not in EVENTS]
+    kinds = {**EVENTS, **{name: "number" if name in table.numbers else "text" for name in others}}
     wanted = Wanted("data.events", kinds, frozenset({"user_id", "timestamp", "event_type"}), table.columns)
     problems = _unknown(wanted, table, "")
+    problems += [
+        f"data.events.numbers names '{name}', which is one of leadscore's own columns and read as what it is"
+        if name in EVENTS
+        else f"data.events.numbers names '{name}', which data.events.columns does not map. "
+        f"{did_you_mean(name, others, 'It maps')}"
+        for name in table.numbers
+        if name not in others
+    ]
     for name, called in table.columns.items():
         if called in (ROW_NUMBER, ROW_ORDER):
             problems.append(f"data.events.columns.{name}: {called} is for the lead table only")

@@ -27,6 +27,7 @@ from leadscore.data.demo_world import (
     draw_leads,
     rhythm,
 )
+from leadscore.data.order import in_order
 from leadscore.errors import ConfigError, raise_all
 from leadscore.tables import Tables
 from leadscore.times import parse_instant
@@ -92,6 +93,8 @@ def _contradictions(config: DemoData) -> list[str]:
         problems.append(f"data.data_end is {config.data_end}: the simulated calendar needs it {calendar}")
     if unknown := dict(sorted(set(config.known_at_creation.items()) - set(ATTRIBUTES.items()))):
         problems.append(f"data.known_at_creation has {unknown}: the simulated leads have {ATTRIBUTES}")
+    if config.labels:
+        problems.append(f"data.labels is {config.labels}: the simulated leads have no label, but times of conversion")
     currencies = {country.currency for country in COUNTRIES.values()}
     if config.currency is None:
         problems.append(f"data.currency is null: the simulated invoices are in {', '.join(sorted(currencies))}")
@@ -139,7 +142,7 @@ def _event_table(log: Log, leads: Leads, ids: pd.Index, end: int, config: DemoDa
     currencies = [country.currency for country in COUNTRIES.values()]
     rates = np.array([1.0 if each == config.currency else config.rates[each] for each in currencies])
     country = leads.country[lead]
-    return pd.DataFrame(
+    events = pd.DataFrame(
         {
             "user_id": ids.array.take(lead),
             "timestamp": _instants(log.second[known]),
@@ -149,6 +152,7 @@ def _event_table(log: Log, leads: Leads, ids: pd.Index, end: int, config: DemoDa
             "currency": _words(currencies, np.where(np.isnan(amount), -1, country)),
         }
     )
+    return in_order(events)
 
 
 def _words(words: Iterable[str], codes: Any) -> Any:

@@ -144,7 +144,7 @@ def _by_position(word: str, n_rows: int, config: FilesData, findings: Findings) 
     if word == ROW_NUMBER:
         findings.note("Leads have no id of their own: user_id is the row's number in the lead table, from 1.")
         return pd.Series(range(1, n_rows + 1)).astype("str")
-    assert config.row_order is not None  # lead_columns refuses row_order without it
+    assert config.row_order is not None  # config.relations refuses row_order without it
     start, step = parse_instant(config.row_order.start), parse_duration(config.row_order.step)
     findings.note(
         f"The lead table's times are its rows' order, from {start:%Y-%m-%d} in steps of {config.row_order.step}: an "

@@ -25,6 +25,8 @@ NAIVE = rf"^{DAY}({CLOCK})?$"
 LEAP_SECOND = rf"^{DAY}[T ]\d{{2}}:\d{{2}}:60"
 DIGITS = r"^-?\d+([.]\d+)?$"
 DAY_OR_MONTH = r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}\b"
+DAY_FIRST = r"^(1[3-9]|2\d|3[01])[/.-](0?[1-9]|1[0-2])[/.-]\d{4}\b"
+MONTH_FIRST = r"^(0?[1-9]|1[0-2])[/.-](1[3-9]|2\d|3[01])[/.-]\d{4}\b"
 FINER = r"[.]\d{6}\d*[1-9]"  # than a microsecond
 YEAR_10000 = 253_402_300_800  # seconds since 1970
 
@@ -101,6 +103,8 @@ def _matches(column: Column, pattern: str) -> np.ndarray[Any, Any]:
 
 
 def _report_foreign(column: Column, foreign: Any, rule: TimeRule, findings: Findings) -> None:
+    if not foreign.any():
+        return
     digits = foreign & _matches(column, DIGITS)
     if digits.any():
         guess = unit_guess(int(Decimal(column.cells[int(np.flatnonzero(digits)[0])].as_py())), rule)
@@ -113,13 +117,13 @@ def _report_foreign(column: Column, foreign: Any, rule: TimeRule, findings: Find
             column, digits, f"without a unit ({{at}}); {said}: state {_key(column)}: {_epochs(guess)}", noun="number"
         )
     slashed = foreign & _matches(column, DAY_OR_MONTH)
-    findings.bad(
-        column,
-        slashed,
-        f"whose day and month could be either ({{at}}); state {_key(column)}, such as '%d/%m/%Y' or '%m/%d/%Y'",
-        noun="time",
-        shown=2,
-    )
+    day_first, month_first = slashed & _matches(column, DAY_FIRST), slashed & _matches(column, MONTH_FIRST)
+    for mask, words, pattern in (
+        (slashed & ~day_first & ~month_first, "whose day and month could be either", "'%d/%m/%Y' or '%m/%d/%Y'"),
+        (day_first, "written day first", "'%d/%m/%Y'"),
+        (month_first, "written month first", "'%m/%d/%Y'"),
+    ):
+        findings.bad(column, mask, f"{words} ({{at}}); state {_key(column)}, such as {pattern}", noun="time", shown=2)
     findings.bad(
         column,
         foreign & ~digits & ~slashed,

@@ -9,13 +9,16 @@ import pandas as pd
 
 from leadscore.config.schema import PolicyConfig
 from leadscore.data.edge import IDS, TypedTable
+from leadscore.data.order import in_order
 from leadscore.data.origin import Findings, plural
-from leadscore.errors import examples
+from leadscore.errors import DataError, examples
+from leadscore.tables import CONVERTED_LATER
 
 __all__ = ["complete_until", "settle_events", "settle_leads"]
 
-CONVERTED_LATER = "conversions at or after data_end, not yet known"
 CLOSED_LATER = "closings at or after data_end, not yet known"
+LEAD_TIMES, EVENT_TIMES = ("created_at", "converted_at", "closed_at", "as_of"), ("timestamp", "ingested_at")
+APART = pd.Timedelta(days=7)  # two tables exported together end nearer to each other, however little happens
 
 
 def complete_until(
@@ -23,20 +26,25 @@ def complete_until(
 ) -> pd.Timestamp:
     """Return the instant, exclusive, up to which the tables are complete.
 
-    The one stated, else just after the latest time in them. `as_of` says when a score is wanted, not what has
-    happened, and counts only in rows whose outcome stands in the table beside it.
+    The one stated, else just after the latest time in rows that have their ids and a lead of the table. Where
+    the leads end in July and the log in September, nothing says who converted in August: more than a week
+    apart is a problem, not a guess. `as_of` says when a score is wanted, not what has happened, and counts
+    only in rows whose outcome stands in the table beside it.
+
+    Raises
+    ------
+    DataError
+        When no lead has an id.
     """
-    times = [
-        table.frame[name].max()
-        for table in (leads, events)
-        if table is not None
-        for name in ("created_at", "converted_at", "closed_at", "timestamp", "ingested_at")
-        if name in table.frame
-    ]
-    if "as_of" in leads.frame:
-        times.append(leads.frame.loc[_outcome_stands(leads.frame), "as_of"].max())
-    latest = max((time for time in times if not pd.isna(time)), default=pd.NaT)
+    ends = _ends(leads, events)
+    latest, apart = max(ends.values()), max(ends.values()) - min(ends.values())
     if stated is None:
+        if apart > APART:
+            found = ", ".join(f"{name} at {_short(end)}" for name, end in ends.items())
+            findings.problems.append(
+                f"data.data_end is not stated, and the tables end {apart.days} days apart "
+                f"({found}): state data.data_end, the instant up to which both are complete"
+            )
         findings.note(
             f"data.data_end is not stated: the tables count as complete up to the latest time in them, "
             f"{_short(latest)}."
@@ -49,6 +57,23 @@ def complete_until(
             f"nothing counts as having happened between them."
         )
     return stated
+
+
+def _ends(leads: TypedTable, events: TypedTable | None) -> dict[str, pd.Timestamp]:
+    """Return the latest time of each table, by its name in messages, in rows that can stay."""
+    frame = leads.frame[leads.frame["user_id"].notna()]
+    if frame.empty:
+        raise DataError(f"{leads.origin.label}: none of its {plural(len(leads.frame), 'lead')} has a user_id")
+    if "as_of" in frame:
+        frame = frame.assign(as_of=frame["as_of"].where(_outcome_stands(frame)))
+    ends = {f"leads ({leads.origin.label})": frame[[name for name in LEAD_TIMES if name in frame]].max().max()}
+    if events is not None:
+        stays = pd.Index(frame["user_id"].unique()).get_indexer(events.frame["user_id"]) >= 0
+        if "event_id" in events.frame:
+            stays &= events.frame["event_id"].notna().to_numpy()
+        log = events.frame[[name for name in EVENT_TIMES if name in events.frame]]
+        ends[f"events ({events.origin.label})"] = log[stays].max().max()
+    return {table: end for table, end in ends.items() if not pd.isna(end)}
 
 
 def _outcome_stands(frame: pd.DataFrame) -> Any:
@@ -91,7 +116,7 @@ def settle_events(
     policy: PolicyConfig,
     findings: Findings,
 ) -> pd.DataFrame:
-    """Apply the policy to events: missing ids, repeated, late, orphan and early events.
+    """Apply the policy to events: missing ids, repeated, late, orphan and early events, unknown arrivals.
 
     Parameters
     ----------
@@ -103,7 +128,7 @@ def settle_events(
     Returns
     -------
     DataFrame
-        Events of the kept leads before `data_end`, by (user_id, timestamp, order in the files), RangeIndex.
+        Events of the kept leads before `data_end`, as `in_order` puts them, RangeIndex.
     """
     frame = events.frame
     created = kept_leads.groupby("user_id", sort=True)["created_at"].min()
@@ -122,10 +147,16 @@ def settle_events(
         Reason("of leads created at or after data_end", unknown),
         Reason("before their lead was created", early, policy.early_events, "early_events"),
     ]
+    if "ingested_at" in frame:
+        unknown_arrival = frame["ingested_at"].isna()
+        reasons.append(
+            Reason("without ingested_at", unknown_arrival, policy.missing_ingested_at, "missing_ingested_at")
+        )
     kept = _settle(events, reasons, findings)
-    order = np.lexsort((_utc(kept["timestamp"]), lead[kept.index]))  # stable: ties stay in file order
+    if "ingested_at" in frame:
+        kept = kept.assign(ingested_at=kept["ingested_at"].fillna(kept["timestamp"]))
     findings.count("events", len(kept))
-    return kept.iloc[order].reset_index(drop=True)
+    return in_order(kept)
 
 
 @dataclass(frozen=True)

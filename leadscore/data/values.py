@@ -102,7 +102,9 @@ def read_numbers(column: Column, decimal: str, findings: Findings) -> pd.Series:
     kind = values.type
     if pa.types.is_large_string(kind):
         values = _parsed(column, decimal, findings)
-    elif not (pa.types.is_null(kind) or pa.types.is_boolean(kind) or pa.types.is_decimal(kind) or _is_number(kind)):
+    elif pa.types.is_decimal(kind):
+        values = values.cast(pa.string())  # its decimal text rounds once, as the same text in a CSV file does
+    elif not (pa.types.is_null(kind) or pa.types.is_boolean(kind) or _is_number(kind)):
         findings.problems.append(f"{column.label} holds {kind}, which is no number")
         values = pa.chunked_array([pa.nulls(len(values))])
     if pa.types.is_boolean(kind):

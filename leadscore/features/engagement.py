@@ -20,7 +20,7 @@ def distinct_event_types(events_df, now):
 
 @feature(source="events", missing="has done nothing yet", dtype="category")
 def last_event_type(events_df, now):
-    """Type of the last event before the score; of events at one instant, the later in the log."""
+    """Type of the last event before the score; of events at one instant, the last by event type."""
     return events_df.groupby("user_id")["event_type"].last()
 
 
