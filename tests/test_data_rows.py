@@ -54,10 +54,12 @@ def test_a_lead_has_one_row(tmp_path: Path) -> None:
 def test_with_as_of_a_lead_may_have_several_rows_but_one_label_each(tmp_path: Path) -> None:
     leads = "user_id,as_of,label\na,2024-03-01T09:00Z,0\na,2024-04-01T09:00Z,1\n"
 
-    tables = read(tmp_path, leads)
+    columns = {"as_of": "as_of", "label": "label"}
+    tables = read(tmp_path, leads, leads_columns=columns)
     assert tables.leads["created_at"].equals(tables.leads["as_of"])
     assert any("no created_at" in note for note in tables.notes)
-    assert "1 user_id and as_of in several rows that differ" in refused(tmp_path, f"{leads}a,2024-04-01T09:00Z,0\n")
+    message = refused(tmp_path, f"{leads}a,2024-04-01T09:00Z,0\n", leads_columns=columns)
+    assert "1 user_id and as_of in several rows that differ" in message
 
 
 def test_repeated_events_are_kept_dropped_or_refused(tmp_path: Path) -> None:
@@ -77,7 +79,7 @@ def test_an_event_id_names_one_event(tmp_path: Path) -> None:
     same = events_of(f"a,{WHEN},login,1", f"a,{WHEN},login,1", f"a,{WHEN},login,2", header=header)
     differs = events_of(f"a,{WHEN},login,1", f"b,{WHEN},login,1", header=header)
 
-    assert read(tmp_path, LEADS, same).counts["events repeated exactly kept"] == 1
+    assert read(tmp_path, LEADS, same).counts["events repeated exactly dropped"] == 1
     for policy in ("keep", "drop_exact", "error"):
         message = refused(tmp_path, LEADS, differs, policy={"duplicate_events": policy})
         assert "1 event_id in several rows that differ elsewhere ('1'; rows 2, 3)" in message
@@ -147,20 +149,52 @@ def test_rows_that_do_not_stay_never_move_data_end(tmp_path: Path) -> None:
     assert nobody == "leads.csv: none of its 1 lead has a user_id"
 
 
-def test_tables_that_end_far_apart_need_a_stated_data_end(tmp_path: Path) -> None:
+def test_tables_that_end_far_apart_are_said_with_both_ends(tmp_path: Path) -> None:
     leads = "user_id,created_at,converted_at\na,2024-07-01T00:00Z,2024-07-19T00:00Z\n"
     late, near = events_of("a,2024-09-30T00:00Z,login"), events_of("a,2024-07-26T00:00Z,login")
 
-    message = refused(tmp_path, leads, late)
-    assert message == (
-        "data.data_end is not stated, and the tables end 73 days apart (leads (leads.csv) at 2024-07-19 00:00:00Z, "
-        "events (events.csv) at 2024-09-30 00:00:00Z): state data.data_end, the instant up to which both are complete"
+    tables = read(tmp_path, leads, late)
+    assert tables.data_end == pd.Timestamp("2024-09-30T00:00:00.000001Z")
+    assert any(
+        "The tables end 73 days apart (leads (leads.csv) at 2024-07-19 00:00:00Z, events (events.csv) at 2024-09-30"
+        in note
+        for note in tables.notes
     )
-    assert read(tmp_path, leads, late, data_end="2024-07-19").events.empty
-    assert read(tmp_path, leads, near).data_end == pd.Timestamp("2024-07-26T00:00:00.000001Z")
-    early = events_of("a,2024-07-02T00:00Z,login")
-    assert "the tables end 17 days apart" in refused(tmp_path, leads, early)
-    assert read(tmp_path, leads, events_of("x,2024-09-30T00:00Z,login")).events.empty  # nothing to compare with
+    assert not any("days apart" in note for note in read(tmp_path, leads, late, data_end="2024-07-19").notes)
+    assert not any("days apart" in note for note in read(tmp_path, leads, near).notes)
+    stranger = read(tmp_path, leads, events_of("x,2024-09-30T00:00Z,login"))
+    assert stranger.data_end == pd.Timestamp("2024-07-19T00:00:00.000001Z")  # an unknown lead's event does not count
+
+
+def test_events_of_no_lead_at_all_are_refused_with_both_spellings_of_ids(tmp_path: Path) -> None:
+    strangers = events_of(*(f"A{n},{WHEN},login" for n in range(12)))
+    message = refused(tmp_path, LEADS, strangers)
+    assert (
+        "12 of 12 events belong to no lead of the lead table (ids such as 'A0', 'A1', ...; the leads' are such as 'a'"
+        in message
+    )
+    mixed = events_of(*(f"{'A' if n % 2 else 'a'},{WHEN},login" for n in range(12)))
+    assert any("6 of 12 events belong to no lead" in note for note in read(tmp_path, LEADS, mixed).notes)
+
+
+def test_a_column_that_happens_to_be_called_as_of_changes_nothing(tmp_path: Path) -> None:
+    leads = "user_id,created_at,as_of,label\na,2024-03-01T09:00Z,2024-04-01T09:00Z,1\n"
+    tables = read(tmp_path, leads)
+    assert {"as_of", "label"}.isdisjoint(tables.leads)
+    assert any("not used: as_of, label" in note for note in tables.notes)
+
+
+def test_the_outcome_does_not_become_a_feature_under_another_name(tmp_path: Path) -> None:
+    leads = "user_id,created_at,state\na,2024-03-01T09:00Z,paid\n"
+    message = refused(
+        tmp_path, leads, leads_columns={"status": "state", "mood": "state"}, known_at_creation={"mood": "category"}
+    )
+    assert "lists 'mood', the file's 'state', which is leadscore's own status and never a feature" in message
+
+
+@pytest.mark.parametrize("pattern", ["mixed", "ISO8601", "%d.%m.%Y %H:%M %Z"])
+def test_a_time_format_that_guesses_is_refused(tmp_path: Path, pattern: str) -> None:
+    assert "is not a strptime pattern such as" in refused(tmp_path, LEADS, leads_time_format=pattern)
 
 
 def test_an_event_without_its_arrival_is_refused_or_known_when_it_happened(tmp_path: Path) -> None:

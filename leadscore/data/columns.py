@@ -28,6 +28,8 @@ EVENTS = {
     "amount": "number",
     "currency": "text",
 }
+# They change what an observation is: a column that only happens to have such a name must not.
+ONLY_MAPPED = ("as_of", "label")
 ATTRIBUTE_KINDS = {"number": "number", "category": "text"}
 
 
@@ -61,8 +63,14 @@ class Wanted:
         return self.mapped.get(name) in (ROW_NUMBER, ROW_ORDER)
 
     def in_files(self, header: Sequence[str]) -> list[str]:
-        """Return leadscore's names of the columns that the files have."""
-        return [name for name in self.kinds if not self.by_position(name) and self.file_name(name) in header]
+        """Return leadscore's names of the columns that the files have and the config means."""
+        return [
+            name
+            for name in self.kinds
+            if not self.by_position(name)
+            and self.file_name(name) in header
+            and (name in self.mapped or name not in ONLY_MAPPED)
+        ]
 
     def choose(self, header: Sequence[str], hint: str, where: str) -> list[str]:
         """Return the files' names of the columns to read.
@@ -115,6 +123,13 @@ def lead_columns(config: FilesData) -> Wanted:
         f"attribute a name of its own in data.leads.columns"
         for name in attributes
         if name in LEADS
+    ]
+    own = {column: name for name, column in config.leads.columns.items() if name in LEADS}
+    problems += [
+        f"data.known_at_creation lists '{name}', the file's column '{column}', leadscore's own {own[column]} and "
+        f"never a feature"
+        for name in attributes
+        if name not in LEADS and (column := config.leads.columns.get(name, name)) in own
     ]
     required = frozenset({"user_id", "created_at", *attributes})
     wanted = Wanted("data.leads", {**LEADS, **attributes}, required, config.leads.columns)

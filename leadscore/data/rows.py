@@ -16,6 +16,7 @@ from leadscore.tables import CONVERTED_LATER
 
 __all__ = ["complete_until", "settle_events", "settle_leads"]
 
+MANY_ORPHANS = 0.1  # share of the events that is worth a note
 CLOSED_LATER = "closings at or after data_end, not yet known"
 LEAD_TIMES, EVENT_TIMES = ("created_at", "converted_at", "closed_at", "as_of"), ("timestamp", "ingested_at")
 APART = pd.Timedelta(days=7)  # two tables exported together end nearer to each other, however little happens
@@ -27,8 +28,8 @@ def complete_until(
     """Return the instant, exclusive, up to which the tables are complete.
 
     The one stated, else just after the latest time in rows that have their ids and a lead of the table. Where
-    the leads end in July and the log in September, nothing says who converted in August: more than a week
-    apart is a problem, not a guess. `as_of` says when a score is wanted, not what has happened, and counts
+    the leads end in July and the log in September, nothing says who converted in August: ends more than a week
+    apart are said in a note, with both instants. `as_of` says when a score is wanted, not what has happened, and counts
     only in rows whose outcome stands in the table beside it.
 
     Raises
@@ -41,9 +42,9 @@ def complete_until(
     if stated is None:
         if apart > APART:
             found = ", ".join(f"{name} at {_short(end)}" for name, end in ends.items())
-            findings.problems.append(
-                f"data.data_end is not stated, and the tables end {apart.days} days apart "
-                f"({found}): state data.data_end, the instant up to which both are complete"
+            findings.note(
+                f"The tables end {apart.days} days apart ({found}): if one was exported earlier, what came after it "
+                f"is unknown and looks like no conversion; state data.data_end, up to which both are complete."
             )
         findings.note(
             f"data.data_end is not stated: the tables count as complete up to the latest time in them, "
@@ -139,9 +140,12 @@ def settle_events(
     early[early] = _utc(frame["timestamp"])[early] < _utc(created)[lead[early]]
     ids = [name for name in ("user_id", "event_id") if name in frame]
     keys = ["event_id"] if "event_id" in frame else list(frame.columns)
+    repeated = policy.duplicate_events
+    if "event_id" in frame and repeated == "keep":
+        repeated = "drop_exact"  # without an id two equal rows may be two events; with one they are the same event
     reasons = [
         *(Reason(f"without {name}", frame[name].isna(), policy.null_ids, "null_ids") for name in ids),
-        Reason("repeated exactly", _repeated(events, keys, findings), policy.duplicate_events, "duplicate_events"),
+        Reason("repeated exactly", _repeated(events, keys, findings), repeated, "duplicate_events"),
         Reason("at or after data_end", frame["timestamp"] >= data_end, policy.late_events, "late_events"),
         Reason("of unknown leads", orphan, policy.orphan_events, "orphan_events"),
         Reason("of leads created at or after data_end", unknown),
@@ -152,11 +156,28 @@ def settle_events(
         reasons.append(
             Reason("without ingested_at", unknown_arrival, policy.missing_ingested_at, "missing_ingested_at")
         )
+    _say_orphans(events, leads, orphan, findings)
     kept = _settle(events, reasons, findings)
     if "ingested_at" in frame:
         kept = kept.assign(ingested_at=kept["ingested_at"].fillna(kept["timestamp"]))
     findings.count("events", len(kept))
     return in_order(kept)
+
+
+def _say_orphans(events: TypedTable, leads: TypedTable, orphan: Any, findings: Findings) -> None:
+    """Say when many events belong to no lead: ids that are spelled in two ways look like this."""
+    n = int(np.asarray(orphan).sum())
+    if not n or n < MANY_ORPHANS * len(events.frame):
+        return
+    strangers = events.frame.loc[np.asarray(orphan), "user_id"].unique()
+    said = (
+        f"{n:,} of {len(events.frame):,} events belong to no lead of the lead table (ids such as "
+        f"{examples(strangers, 2)}; the leads' are such as {examples(leads.frame['user_id'].dropna().iloc[:2])})"
+    )
+    if n == len(events.frame) and n >= 10:  # of a handful, all may be strangers by chance
+        findings.problems.append(f"{events.origin.label}: {said}")
+    else:
+        findings.note(f"{events.origin.label}: {said}.")
 
 
 @dataclass(frozen=True)
