@@ -206,8 +206,8 @@ def _labeller(
         return lambda lead, _: lead["status"].map(meaning).astype("float64")
     if window.name == "given":
         raise WindowError(
-            "window=given finds no outcome: the lead table has neither a label, nor a status, nor converted_at; map one in "
-            "data.leads.columns"
+            "window=given finds no outcome: the lead table has neither a label, nor a status, nor converted_at; "
+            "map one in data.leads.columns"
         )
     raise WindowError(
         f"window={window.name} needs converted_at: the outcome is conversion in [as_of, as_of + horizon); map it in "
