@@ -189,7 +189,7 @@ def test_the_outcome_does_not_become_a_feature_under_another_name(tmp_path: Path
     message = refused(
         tmp_path, leads, leads_columns={"status": "state", "mood": "state"}, known_at_creation={"mood": "category"}
     )
-    assert "lists 'mood', the file's 'state', which is leadscore's own status and never a feature" in message
+    assert "lists 'mood', the file's column 'state', leadscore's own status and never a feature" in message
 
 
 @pytest.mark.parametrize("pattern", ["mixed", "ISO8601", "%d.%m.%Y %H:%M %Z"])
