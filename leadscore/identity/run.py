@@ -1,16 +1,18 @@
 """A run's `identity.json`: what is known before any work, and what is known once the data are read."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
 from leadscore.identity.asked import HASH_VERSION, canonical_config, config_hash, digest, parts
+from leadscore.identity.engine import engine_hash
 from leadscore.identity.run_id import new_run_id
 from leadscore.identity.source import code_hash
 from leadscore.identity.surroundings import environment, git_state
 
 if TYPE_CHECKING:
-    from leadscore.features import Plan
+    from leadscore.features import Feature, Plan
     from leadscore.results import Windows
 
 __all__ = ["begin", "with_content"]
@@ -23,24 +25,30 @@ def begin(config: Config, plan: "Plan", model: type) -> dict[str, Any]:
     ----------
     config : Config
     plan : Plan
-        Its functions make `code_hash`, with the model's wrapper.
+        Its functions and what they declare make `code_hash`, with the model's wrapper.
     model : type
         The registered class that `model=` names.
     """
-    changed = {step.feature.name: step.changed for step in plan.steps}
-    canonical = canonical_config(config, changed)
+    canonical = canonical_config(config, plan.asked)
     return {
         "run_id": new_run_id(),
         "status": "running",
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": datetime.now(UTC).isoformat(timespec="microseconds"),
         "hash_version": HASH_VERSION,
         "config_hash": config_hash(canonical),
         "parts": parts(canonical),
-        "code_hash": code_hash([*(step.feature.function for step in plan.steps), model]),
+        "code_hash": code_hash([*(_declared(step.feature) for step in plan.steps), model]),
+        "engine_hash": engine_hash(),
         "seed": config.seed,
         "git": git_state(),
         "environment": environment(),
     }
+
+
+def _declared(feature: "Feature") -> tuple[Any, dict[str, Any]]:
+    """Return a feature's function and all it declares; its meaning, a docstring's line, aside."""
+    names = [each.name for each in fields(feature) if each.name not in ("function", "meaning")]
+    return feature.function, {name: getattr(feature, name) for name in names}
 
 
 def with_content(identity: dict[str, Any], windows: "Windows") -> dict[str, Any]:
@@ -50,7 +58,7 @@ def with_content(identity: dict[str, Any], windows: "Windows") -> dict[str, Any]
     as_of = windows.observations.frame["as_of"]
     valid = sum((fold.valid(as_of) for fold in windows.folds), start=as_of.isna()).astype(bool)
     content = data_hash(windows.tables)
-    named = {key: identity[key] for key in ("config_hash", "code_hash", "environment", "seed")}
+    named = {key: identity[key] for key in ("config_hash", "code_hash", "engine_hash", "environment", "seed")}
     return {
         **identity,
         "data_hash": content,

@@ -1,158 +1,225 @@
-"""`code_hash`: the functions that made a run's numbers, over their syntax trees and the helpers that they call.
+"""`code_hash`: the functions that made a run's numbers, over their syntax trees and all that they reach by name.
 
-Comments, docstrings and formatting are not in the tree that is hashed; a constant, a helper's body in whatever
-module of ours or of the user's, and a decorator's declaration are.
+Comments, docstrings and formatting are not in the tree that is hashed; a helper's body in whatever module of ours
+or of the user's, a value that a name leads to, and a decorator's declaration are.
 """
 
 import ast
-import builtins
+import copyreg
 import hashlib
-import inspect
+import re
 import sys
-import sysconfig
-import textwrap
-import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from enum import Enum
 from functools import partial
-from pathlib import Path
+from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 from leadscore.identity.asked import digest
+from leadscore.identity.reach import is_ours, reached, top_level
+from leadscore.identity.tree import Definition, find_definition, open_names, spell
 
 __all__ = ["code_hash"]
 
-_INSTALLED = tuple(
-    str(Path(sysconfig.get_path(name)).resolve()) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
-_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_PLAIN = {bool, int, float, complex, str, type(None), type(Ellipsis), range}
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def code_hash(things: Iterable[Any]) -> str:
-    """Return one hash for functions and classes, with every helper and constant of first-party code they reach.
+    """Return one hash for functions and classes, with every helper and value of first-party code they reach.
+
+    A thing handed in always counts. From there, code is followed in its own top-level package, in leadscore (its
+    messages and declarations aside), and wherever it is neither installed nor of the standard library; other code
+    counts by its name. A value counts as `pickle` would take it apart, whatever it is: a timedelta, a pattern, an
+    array, an instance with its class's code.
 
     Parameters
     ----------
     things : iterable of callable or class
-        Order and repetition do not matter.
+        Or of tuples that begin with one; the rest of such a tuple are values that count with it. Order and
+        repetition do not matter.
 
     Returns
     -------
     str
         64 hex.
+
+    Notes
+    -----
+    The limits. What cannot be taken apart (a lock, an open file) counts by its type, and its attributes or else its
+    repr without addresses. Code that only running would find is not followed: `getattr(module, name)`, a method
+    set on a class from outside. Without a source (a prompt) the bytecode stands for the tree, and is this
+    Python's own.
     """
-    seen: dict[str, str] = {}
-    for thing in things:
-        _collect(thing, seen)
-    return digest(seen)
+    return digest(sorted({digest(_Reduction(thing).of(thing)) for thing in things}))
 
 
-def _collect(thing: Any, seen: dict[str, str]) -> None:
-    """Add `thing` and what it reaches to `seen`: qualified name -> hash of its normalised tree."""
-    if isinstance(thing, partial):
-        _collect(thing.func, seen)
-        thing_key = (
-            f"{thing.func.__module__}.{thing.func.__qualname__}({thing.args!r}, {sorted(thing.keywords.items())!r})"
-        )
-        seen[thing_key] = ""
-        return
-    if isinstance(thing, dict | list | tuple | set | frozenset):
-        for item in thing.values() if isinstance(thing, dict) else thing:
-            _collect(item, seen)
-        return
-    if not isinstance(thing, types.FunctionType | type) or not _is_ours(thing):
-        return
-    key = f"{thing.__module__}.{thing.__qualname__}"
-    if key in seen:
-        return
-    tree = _tree(thing)
-    seen[key] = hashlib.sha256((ast.dump(tree) if tree is not None else _bytecode(thing)).encode()).hexdigest()
-    for name, value in _reached(thing, tree):
-        if isinstance(value, _PLAIN) or (isinstance(value, tuple | list | dict | frozenset | set) and _is_plain(value)):
-            seen[f"{thing.__module__}:{name}"] = repr(
-                sorted(value, key=repr) if isinstance(value, set | frozenset) else value
-            )
-        else:
-            _collect(value, seen)
-    for base in thing.__bases__ if isinstance(thing, type) else ():
-        _collect(base, seen)
+class _Reduction:
+    """One thing reduced to JSON; what was met before is named by its number, so that circles end."""
+
+    def __init__(self, thing: Any) -> None:
+        while isinstance(thing, partial | tuple):
+            thing = thing.func if isinstance(thing, partial) else thing[0]
+        self.thing = getattr(thing, "__func__", thing)
+        self.home = top_level(str(getattr(thing, "__module__", "")))
+        self.met: dict[int, int] = {}
+        self.alive: list[Any] = []  # an object let go would lend its id to another
+
+    def of(self, value: Any) -> Any:
+        kind = type(value)
+        if kind in _PLAIN:
+            return [kind.__name__, repr(value)]
+        if kind is tuple:
+            return ["tuple", *map(self.of, value)]
+        if id(value) in self.met:
+            return ["met", self.met[id(value)]]
+        self.met[id(value)] = len(self.alive)
+        self.alive.append(value)
+        parts = next((base for base in (type, Enum) if isinstance(value, base)), kind)
+        reduced = _PARTS.get(parts, _Reduction._instance)(self, value)
+        if parts not in _NUMBERED and not self._is_ours(kind.__module__):
+            del self.met[id(value)]  # Python may keep one copy of equal values (patterns, zones) or several
+        return reduced
+
+    def _partial(self, value: "partial[Any]") -> Any:
+        function = value.func
+        bound = isinstance(function, FunctionType) and id(function) not in self.met
+        reduced = self._function(function, value.keywords) if bound else self.of(function)  # type: ignore[arg-type]
+        return ["partial", reduced, self.of(value.args), self._state(value.keywords)]
+
+    def _dict(self, value: Mapping[Any, Any]) -> Any:
+        return ["dict", *([self.of(key), self.of(item)] for key, item in value.items())]
+
+    def _code(self, code: CodeType) -> Any:
+        return ["code", code.co_code.hex(), code.co_names, code.co_varnames, self.of(code.co_consts)]
+
+    def _alone(self, item: Any) -> str:
+        """Reduce an item of a set as if it came first: a set has no order to number by."""
+        other = object.__new__(_Reduction)
+        other.thing, other.home, other.met, other.alive = self.thing, self.home, dict(self.met), list(self.alive)
+        return digest(other.of(item))
+
+    def _is_ours(self, module: Any) -> bool:
+        return is_ours(str(module), self.home)
+
+    def _function(self, function: FunctionType, bound: Mapping[str, Any] = MappingProxyType({})) -> Any:
+        code, module, cells = function.__code__, function.__globals__.get("__name__"), _cells(function)
+        named = ["function", f"{module}.{code.co_qualname}"]
+        if function is not self.thing and not self._is_ours(module):
+            return [*named, self._state({**vars(function), **cells})]  # an installed decorator around code of ours
+        nodes = find_definition(function)
+        scope = {**function.__globals__, **cells}
+        known = {name: value for name, value in bound.items() if _is_constant(name, nodes)}
+        return [
+            *named,
+            self._tree(nodes, scope, {**cells, **known}),
+            [] if len(nodes) == 1 else self._bytecode(code, scope),
+            self.of(function.__defaults__),
+            self._state(function.__kwdefaults__ or {}),
+            self._state({**vars(function), **cells}),
+        ]
+
+    def _class(self, kind: type) -> Any:
+        named = ["class", f"{kind.__module__}.{kind.__qualname__}"]
+        if kind is not self.thing and not self._is_ours(kind.__module__):
+            return named
+        methods = {name: value for name, value in vars(kind).items() if isinstance(value, FunctionType)}
+        nodes = find_definition(kind)
+        if not nodes:
+            values = {name: getattr(value, "fget", value) for name, value in vars(kind).items()}
+            return [*named, self.of(kind.__bases__), self._state(values), self._state(methods, hidden=True)]
+        scope = dict(vars(sys.modules[kind.__module__])) if kind.__module__ in sys.modules else {}
+        cells: dict[str, Any] = {}
+        for method in methods.values():
+            scope = {**method.__globals__, **scope}
+            cells.update(_cells(method))
+        return [*named, self.of(kind.__bases__), self._tree(nodes, {**scope, **cells}, cells)]
+
+    def _tree(self, nodes: list[Definition], scope: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
+        """Return definitions' spelling and what their names lead to; `known` are values of local names too."""
+        reduced = []
+        for node in nodes:
+            names = open_names(node) | {"__package__"}
+            values = {name: scope[name] for name in names if name in scope}
+            seen = [[name, self._named(name, value)] for name, value in reached(node, {**values, **known}, self.home)]
+            reduced.append([hashlib.sha256(spell(node).encode()).hexdigest(), seen])
+        return reduced
+
+    def _bytecode(self, code: CodeType, scope: Mapping[str, Any]) -> Any:
+        return [self._code(code), [[name, self._named(name, scope[name])] for name in code.co_names if name in scope]]
+
+    def _named(self, name: str, value: Any) -> Any:
+        owner = type(value).__module__
+        if not self._is_ours(owner) and vars(sys.modules.get(owner, self)).get(name, self) is value:
+            return ["name", owner, name]  # `from os import environ`: theirs, whatever it holds today
+        return self.of(value)
+
+    def _instance(self, value: Any) -> Any:
+        kind, state = self.of(type(value)), getattr(value, "__dict__", {})
+        try:
+            reduce = copyreg.dispatch_table.get(type(value))
+            reduced = reduce(value) if reduce else value.__reduce_ex__(4)
+            if isinstance(reduced, str):  # a name, such as a cached function's
+                return ["name", kind, str(getattr(value, "__module__", "")), reduced, self._state(state)]
+            make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+            rest = [list(items or []), list(pairs or [])]
+        except Exception:  # whatever it says, it cannot be taken apart
+            return ["opaque", kind, self._state(state) if state else _words(value)]
+        state = self._state(state) if isinstance(state, dict) else self.of(state)
+        return [kind, self.of(make), self.of(arguments), state, self.of(rest)]
+
+    def _state(self, values: Mapping[str, Any], *, hidden: bool = False) -> Any:
+        """Reduce attributes in the order of their names; Python's own (`__doc__`, ...) are no state."""
+        kept = {
+            str(name): value
+            for name, value in values.items()
+            if hidden or name == "__wrapped__" or not str(name).startswith("__")
+        }
+        return [[name, self.of(kept[name])] for name in sorted(kept)]
 
 
-def _is_plain(value: Any) -> bool:
-    items = [*value.keys(), *value.values()] if isinstance(value, dict) else list(value)
-    return all(
-        isinstance(item, _PLAIN) or (isinstance(item, tuple | list | dict) and _is_plain(item)) for item in items
-    )
+_PARTS: dict[type, Callable[[_Reduction, Any], Any]] = {
+    type: _Reduction._class,
+    FunctionType: _Reduction._function,
+    partial: _Reduction._partial,
+    CodeType: _Reduction._code,
+    MethodType: lambda reduction, value: ["method", reduction.of(value.__func__), reduction.of(value.__self__)],
+    ModuleType: lambda _, value: ["module", value.__name__],
+    Enum: lambda reduction, value: ["member", reduction.of(type(value)), value.name],
+    bytes: lambda _, value: ["bytes", hashlib.sha256(value).hexdigest()],
+    list: lambda reduction, value: ["list", *map(reduction.of, value)],
+    set: lambda reduction, value: ["set", *sorted(map(reduction._alone, value))],
+    frozenset: lambda reduction, value: ["frozenset", *sorted(map(reduction._alone, value))],
+    dict: _Reduction._dict,
+    MappingProxyType: _Reduction._dict,
+}
+_NUMBERED = {FunctionType, type, list, dict}
 
 
-def _is_ours(thing: Any) -> bool:
-    """First-party: not built in, not the standard library's, not an installed package's (leadscore's own is)."""
-    module = sys.modules.get(thing.__module__)
-    file = getattr(module, "__file__", None)
-    if thing.__module__.split(".")[0] in ("leadscore", "__main__"):
-        return True
-    return file is not None and not str(Path(file).resolve()).startswith(_INSTALLED)
-
-
-def _tree(thing: Any) -> ast.AST | None:
-    """Return the definition's tree without docstrings, or None where there is no source (a prompt, a frozen app)."""
+def _words(value: Any) -> str:
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return None  # a lambda inside a larger expression does not parse alone: its bytecode stands for it
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            body = node.body
-            if (
-                body
-                and isinstance(body[0], ast.Expr)
-                and isinstance(body[0].value, ast.Constant)
-                and isinstance(body[0].value.value, str)
-            ):
-                node.body = body[1:] or [ast.Pass()]
-    return tree
+        return _ADDRESS.sub("", repr(value))
+    except Exception:  # its type must do
+        return ""
 
 
-def _bytecode(thing: Any) -> str:
-    code = getattr(thing, "__code__", None)
-    if code is None:
-        return str(thing.__qualname__)
-    constants = [item if not isinstance(item, types.CodeType) else item.co_code.hex() for item in code.co_consts]
-    return f"{code.co_code.hex()} {constants!r} {code.co_names!r}"
+def _cells(function: FunctionType) -> dict[str, Any]:
+    """Return what a function closes over; `__class__`, which super() needs, is not its own."""
+    cells = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with suppress(ValueError):  # not filled yet
+            cells[name] = cell.cell_contents
+    cells.pop("__class__", None)
+    return cells
 
 
-def _reached(thing: Any, tree: ast.AST | None) -> Iterator[tuple[str, Any]]:
-    """Yield the module-level values and closure cells that a definition's names lead to."""
-    module = sys.modules.get(thing.__module__)
-    scope: dict[str, Any] = dict(vars(module)) if module else {}
-    if isinstance(thing, types.FunctionType):
-        scope.update(thing.__globals__)
-        scope.update(_closure(thing))
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree else set(_names(thing))
-    for name in sorted(names):
-        if name in scope and not hasattr(builtins, name):
-            yield name, scope[name]
-    if tree is not None:
-        yield from _attributes(tree, scope)
-
-
-def _names(thing: Any) -> Iterable[str]:
-    code = getattr(thing, "__code__", None)
-    return code.co_names if code else ()
-
-
-def _closure(function: Callable[..., Any]) -> dict[str, Any]:
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=False)
-    return {name: cell.cell_contents for name, cell in cells}
-
-
-def _attributes(tree: ast.AST, scope: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return what `module.name` expressions lead to: helpers that were imported with their module."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            owner = scope.get(node.value.id)
-            if isinstance(owner, types.ModuleType) and hasattr(owner, node.attr):
-                value = getattr(owner, node.attr)
-                if isinstance(value, types.FunctionType | type):
-                    found.append((f"{node.value.id}.{node.attr}", value))
-    return sorted(dict(found).items())
+def _is_constant(name: str, nodes: list[Definition]) -> bool:
+    """Whether a parameter keeps the value it is called with: one parameter of that name, never assigned."""
+    bindings = [
+        each.arg if isinstance(each, ast.arg) else each.id
+        for node in nodes
+        for each in ast.walk(node)
+        if isinstance(each, ast.arg) or (isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load))
+    ]
+    return bindings.count(name) == 1
