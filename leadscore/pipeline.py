@@ -99,7 +99,10 @@ def plan_run(config: Config) -> "Plan":
     from leadscore.model.registry import registration_of
 
     load_plugins(config.plugins)
-    registration_of(config.model.name)
+    if not isinstance(config.model, registration_of(config.model.name).config):
+        raise ConfigError(
+            f"model.name {config.model.name} does not belong to the other keys of model: choose with model="
+        )
     return make_plan(config.features, config.definitions, config.data.known_at_creation)
 
 

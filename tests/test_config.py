@@ -203,3 +203,10 @@ def test_unquoted_words_that_yaml_reads_as_something_else_are_explained(tmp_path
     )
     (tmp_path / "data" / "mine.yaml").write_text(text)
     assert "quote yes, no, on, off and numbers" in refusal("data=mine", config_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "override", ["window.name=given", "validation.name=rolling", "data.source=files", "window.name=foo"]
+)
+def test_a_name_is_chosen_not_edited(override):
+    assert "does not belong to the other keys of" in refusal(override)

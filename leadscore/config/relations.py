@@ -6,6 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from leadscore.config.schema import (
+    SCHEMAS,
     Config,
     DataConfig,
     DelayWindow,
@@ -26,12 +27,25 @@ KINDS = ("number", "category")
 def contradictions(config: Config) -> list[str]:
     """Return one sentence for each contradiction in a config whose single values are valid."""
     return [
+        *_names(config),
         *_window(config),
         *_validation(config),
         *_data(config.data),
         *_features(config),
         *_root(Path(config.tracking.root)),
     ]
+
+
+def _names(config: Config) -> Iterator[str]:
+    """Find a name that was edited under the choice it belongs to: the keys beside it are another choice's."""
+    kinds = {"window": config.window.name, "validation": config.validation.name, "data": config.data.source}
+    for group, name in kinds.items():
+        if SCHEMAS[group].get(name) is not type(getattr(config, group)):
+            key = "source" if group == "data" else "name"
+            yield (
+                f"{group}.{key} {name} does not belong to the other keys of {group}: choose with {group}=CHOICE "
+                f"(a file of your own keeps the {key} of the schema it names)"
+            )
 
 
 def _root(root: Path) -> Iterator[str]:

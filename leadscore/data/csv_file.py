@@ -71,6 +71,8 @@ class CsvFile:
                 f"{self.name} is not {encoding}: byte {error.start} (0x{data[error.start]:02x}, line {line}) has no "
                 f"meaning in it; state {self.key}.encoding, often latin-1 or cp1252"
             ) from None
+        except UnicodeError:
+            raise DataError(f"{self.key}.encoding {encoding!r} cannot be read with; state the file's own") from None
 
     def _header(self) -> list[str]:
         head = csv.reader(io.StringIO(self.text[: 1 << 20], newline=""), delimiter=self.separator)

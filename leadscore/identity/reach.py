@@ -80,12 +80,8 @@ def _read(node: ast.AST, scope: Mapping[str, Any], home: str) -> Iterator[tuple[
         if value is not _UNKNOWN:
             yield _first_name(node), value
             return
-    for field, child in ast.iter_fields(node):
-        if field in ("annotation", "returns"):
-            continue  # words for the reader and the type checker
-        for each in child if isinstance(child, list) else [child]:
-            if isinstance(each, ast.AST):
-                yield from _read(each, scope, home)
+    for child in ast.iter_child_nodes(node):
+        yield from _read(child, scope, home)
 
 
 def _first_name(node: ast.AST) -> str:
@@ -116,12 +112,11 @@ def _value(node: ast.AST, scope: Mapping[str, Any], home: str) -> Any:
 def _imported(node: ast.Import | ast.ImportFrom, package: str, home: str) -> Iterator[tuple[str, Any]]:
     if isinstance(node, ast.Import):
         for alias in node.names:
-            if (module := _module(alias.name, home)) is not None:
-                yield (
-                    (alias.asname, module)
-                    if alias.asname
-                    else (top_level(alias.name), _module(top_level(alias.name), home))
-                )
+            module = _module(alias.name, home)
+            if module is not None and alias.asname:
+                yield alias.asname, module
+            elif module is not None:  # `import a.b` loads b and binds a
+                yield top_level(alias.name), _module(top_level(alias.name), home)
         return
     above = package.split(".")[: 1 - node.level or None] if node.level else []
     origin = ".".join([*above, *([node.module] if node.module else [])])
