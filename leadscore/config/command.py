@@ -42,8 +42,8 @@ def parse_command() -> Namespace:
     }
     for flag, value in others.items():
         if value is not None:
-            raise ConfigError(f"{flag} {value}: not allowed, it would run a config that nothing has checked; "
-                              f"your own configs join by --config-dir")  # fmt: skip
+            why = "it would run a config that nothing has checked; your own configs join by --config-dir"
+            raise ConfigError(f"{flag} {value}: not allowed, {why}")
     return arguments
 
 
