@@ -86,16 +86,16 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
     console.print(_metrics(run))
     for note in [*run.warnings, *dataset.table.notes]:
-        console.print(f"note      {note}", markup=False)
+        console.print(f"note      {note}")
     for check in run.checks:
         if MARKS[check.result]:
-            console.print(f"{MARKS[check.result]:9} {check.code} {check.sentence} {check.action}", markup=False)
+            console.print(f"{MARKS[check.result]:9} {check.code} {check.sentence} {check.action}")
     console.print(
         f"run       {identity['run_id']}  config {identity['config_hash'][:8]}  identity {identity['identity'][:8]}"
     )
-    console.print(f"files     {_near(folder)}", markup=False)
+    console.print(f"files     {_near(folder)}")
     if where is not None:
-        console.print(f"logged    {_near(Path(where))}", markup=False)
+        console.print(f"logged    {_near(Path(where))}")
 
 
 def _show_data(console: Console, windows: Any) -> None:
@@ -105,7 +105,7 @@ def _show_data(console: Console, windows: Any) -> None:
     leads = f"{n_leads:,} leads" if n_leads == n_rows else f"{n_rows:,} rows of {n_leads:,} leads"
     console.print(f"data      {leads}, {events}, complete up to {tables.data_end:%Y-%m-%d %H:%M} UTC")
     for note in tables.notes:
-        console.print(f"          {note}", markup=False)
+        console.print(f"          {note}")
     console.print(f"window    {_window(windows.config.window, observations)}")
     console.print(f"observed  {left_out(observations.counts)}")
     console.print(Text("\n".join(f"          {line}" for line in draw_folds(windows.folds).splitlines())))
@@ -154,7 +154,7 @@ def _near(path: Path) -> Path:
 def _console() -> Console:
     # A pipe or a log file has no width of its own; lines are not cut there.
     return (
-        Console(highlight=False, soft_wrap=True)
+        Console(highlight=False, markup=False, soft_wrap=True)
         if sys.stdout.isatty()
-        else Console(highlight=False, soft_wrap=True, width=200)
+        else Console(highlight=False, markup=False, soft_wrap=True, width=200)
     )

@@ -206,3 +206,11 @@ def test_one_damaged_folder_does_not_hide_the_others(three_runs, caplog):
     (three_runs[0] / "a" / "identity.json").write_text("{ torn")
     assert open_run("latest", three_runs).run_id.endswith("cccccccc")
     assert "passed over" in caplog.text
+
+
+def test_a_header_torn_by_a_killed_writer_is_mended(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_bytes(b"timestamp,config_ha")
+    append_row(log, row(notes="next"))
+    assert [each["notes"] for each in read_rows(log)] == ["next"]
+    assert (tmp_path / "log.csv.torn").read_bytes() == b"timestamp,config_ha\n"

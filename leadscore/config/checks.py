@@ -63,8 +63,7 @@ def check_tree(tree: DictConfig, feature_sets: Sequence[str] = ()) -> Config:
         config = typing.cast("Config", OmegaConf.to_object(tree))
     except Exception as error:  # an interpolation that does not resolve
         raise ConfigError(f"the config does not resolve: {str(error).splitlines()[0]}") from None
-    problems = [problem for _, problem in _visit(config, "") if problem]
-    raise_all(ConfigError, problems)
+    raise_all(ConfigError, list(_visit(config, "")))
     raise_all(ConfigError, contradictions(config))
     config.feature_sets = list(feature_sets)
     return config
@@ -96,7 +95,7 @@ def _unknown_keys(node: DictConfig, path: str = "") -> Iterator[str]:
             yield from _unknown_keys(node[key], f"{path}{key}.")
 
 
-def _visit(node: Any, path: str) -> Iterator[tuple[str, str | None]]:
+def _visit(node: Any, path: str) -> Iterator[str]:
     """Check each field's value; durations and instants are replaced by their one spelling."""
     for field in dataclasses.fields(node):
         value, where = getattr(node, field.name), f"{path}{field.name}"
@@ -106,9 +105,9 @@ def _visit(node: Any, path: str) -> Iterator[tuple[str, str | None]]:
             try:
                 setattr(node, field.name, _checked(value, field.metadata))
             except ValueError as error:
-                yield where, f"{where}: {error}"
+                yield f"{where}: {error}"
             if field.name != FEATURES:
-                yield from ((where, problem) for problem in _infinite(value, where))
+                yield from _infinite(value, where)
 
 
 def _checked(value: Any, metadata: typing.Mapping[str, Any]) -> Any:

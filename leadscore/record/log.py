@@ -93,11 +93,11 @@ def check_log(log: Path) -> None:
 def _check_header(log: Path, file: Any) -> bool:
     """Return whether the header is there; a file that starts otherwise is somebody else's and stays as it is."""
     file.seek(0)
-    first = file.readline()
-    if first and first != HEADER:
-        start = first[:80].decode(errors="replace").strip()
-        raise RecordError(f"{log} has another header ({start}...): move it away, or set tracking.root")
-    return bool(first)
+    first: bytes = file.readline()
+    if HEADER.startswith(first):  # empty, whole, or the torn first line of a killed writer, which is mended
+        return first == HEADER
+    start = first[:80].decode(errors="replace").strip()
+    raise RecordError(f"{log} has another header ({start}...): move it away, or set tracking.root")
 
 
 def _append(file: Any, content: bytes) -> None:
@@ -116,18 +116,23 @@ def _append(file: Any, content: bytes) -> None:
 
 def _mend_tail(log: Path, file: Any) -> None:
     """Make the file end with a newline: a whole row without one gets it, half a row goes to `experiments.csv.torn`."""
+    if not file.seek(0, os.SEEK_END) or _last_byte(file) == b"\n":
+        return  # the usual case, whatever the log's length
     file.seek(0)
     content = file.read()
     whole = content.rfind(b"\n") + 1
     tail = content[whole:]
-    if not tail:
-        return
     if len(next(csv.reader([tail.decode(errors="replace")]))) == len(COLUMNS) and tail.endswith((b'}"', b'""')):
         _append(file, b"\n")  # an editor took it away
         return
     with Path(f"{log}.torn").open("ab") as aside:
         aside.write(tail + b"\n")
     file.truncate(whole)
+
+
+def _last_byte(file: Any) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return bytes(file.read(1))
 
 
 def read_rows(log: Path) -> list[dict[str, str]]:
