@@ -11,9 +11,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from pandera.errors import SchemaError
 
+    from leadscore.eventlog import EventLog
+
 __all__ = ["FeatureColumn", "check_raw", "check_table"]
 
 DTYPES = {"number": "float64", "category": "str"}
+NEVER_MISSING = ("event_type",)  # of a log's texts
 
 
 class FeatureColumn(Protocol):
@@ -44,11 +47,33 @@ def check_raw(tables: Tables, config: DataConfig) -> None:
         One error that lists every failure: dtypes, missing and repeated keys, undeclared statuses and labels,
         conversions without a time or before their lead was created.
     """
-    leads, events = tables.leads, tables.events
+    leads = tables.leads
     problems = [*_failures("leads", leads, _lead_schema(tables, config), leads.reindex(columns=["user_id"]))]
-    if events is not None:
-        problems += _failures("events", events, _event_schema(events, config), events[["user_id", "timestamp"]])
+    if tables.log is not None:
+        problems += _log_problems(tables.log, config)
     raise_all(DataError, problems)
+
+
+def _log_problems(log: "EventLog", config: DataConfig) -> Iterator[str]:
+    """Check what a coded log can still have wrong: unknown times, infinite numbers, and numbers read as text."""
+    import numpy as np
+
+    numbers = {"amount", *(config.events.numbers if isinstance(config, FilesData) and config.events else [])}
+    for name in log.names:
+        kind = log.kind(name)
+        where = f"events, column '{name}'"
+        if kind != "time" and (kind == "number") != (name in numbers):
+            yield f"{where} is a {kind}, must be a {'number' if name in numbers else 'text'}"
+        if kind == "time":
+            said, found = "missing", [part.columns[name] == np.iinfo("int64").min for part in log.parts]
+        elif kind == "number":
+            said, found = "infinite", [np.isinf(part.columns[name]) for part in log.parts]
+        else:
+            said, found = "missing", [(part.columns[name] < 0) & (name in NEVER_MISSING) for part in log.parts]
+        if n := sum(int(rows.sum()) for rows in found):
+            part, row = next((part, rows.argmax()) for part, rows in zip(log.parts, found, strict=True) if rows.any())
+            user_id = log.user_ids[part.first_lead + int(np.searchsorted(part.offsets, row, side="right")) - 1]
+            yield f"{where}: {n:,} {said}, the first of user_id {user_id!r}"
 
 
 def _lead_schema(tables: Tables, config: DataConfig) -> Any:
@@ -69,19 +94,6 @@ def _lead_schema(tables: Tables, config: DataConfig) -> Any:
         unique=["user_id", "as_of"] if "as_of" in present else ["user_id"],
         strict=True,
     )
-
-
-def _event_schema(events: "pd.DataFrame", config: DataConfig) -> Any:
-    import pandera.pandas as pa
-
-    known = {"user_id": "str", "timestamp": TIME_DTYPE, "event_type": "str"}
-    columns = {name: pa.Column(dtype) for name, dtype in known.items()}
-    columns["ingested_at"] = pa.Column(TIME_DTYPE, required=False)
-    columns["amount"] = pa.Column("float64", _finite("number"), nullable=True, required=False)
-    numbers = config.events.numbers if isinstance(config, FilesData) and config.events else []
-    columns |= {name: pa.Column("float64", _finite("number"), nullable=True) for name in numbers}
-    columns |= {name: pa.Column("str", nullable=True) for name in events if name not in columns}
-    return pa.DataFrameSchema(columns, strict=True)
 
 
 def _declared(key: str, words: Mapping[str, Any]) -> Any:

@@ -2,7 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from leadscore.eventlog import EventLog
 
 __all__ = ["CONVERTED_LATER", "TIME_DTYPE", "Tables"]
 
@@ -22,12 +26,10 @@ class Tables:
         words), `converted_at`, `closed_at`, `as_of` (datetime64[us, UTC], NaT where absent), `label`
         (str, the data's own words), then the columns of `attributes` (float64 for a number, str for a
         category; NaN where missing). Nothing else.
-    events : DataFrame or None
-        Many rows a lead, RangeIndex, by (user_id, timestamp, event_type, the other columns in the order of
-        their names): events of one instant are ordered by content, never by their place in a file. Columns:
-        `user_id`, `timestamp`, `event_type`, and where the data has them `ingested_at` (never missing),
-        `amount` (float64, in the data's one currency) and any other column mapped (float64 for one of
-        `data.events.numbers`, else str).
+    log : EventLog or None
+        Many events a lead, coded and ordered. Columns: `timestamp`, `event_type`, and where the data has them
+        `ingested_at` (never missing), `amount` (in the data's one currency) and any other column mapped (a number
+        when it is one of `data.events.numbers`, else text).
     data_end : Timestamp
         The tables are complete up to here, exclusive.
     attributes : mapping of str to str
@@ -42,9 +44,14 @@ class Tables:
     """
 
     leads: Any
-    events: Any
+    log: "EventLog | None"
     data_end: Any
     attributes: Mapping[str, str] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     truth: Callable[[Any, Any, Any], Any] | None = None
+
+    @cached_property
+    def events(self) -> Any:
+        """The log as a frame for people (`EventLog.to_frame`); None when there is none. Rooms read `log`."""
+        return None if self.log is None else self.log.to_frame()

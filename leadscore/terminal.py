@@ -100,7 +100,7 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
 
 def _show_data(console: Console, windows: Any) -> None:
     tables, observations = windows.tables, windows.observations
-    events = "no events" if tables.events is None else f"{len(tables.events):,} events"
+    events = "no events" if tables.log is None else f"{len(tables.log):,} events"
     n_leads, n_rows = tables.leads["user_id"].nunique(), len(tables.leads)
     leads = f"{n_leads:,} leads" if n_leads == n_rows else f"{n_rows:,} rows of {n_leads:,} leads"
     console.print(f"data      {leads}, {events}, complete up to {tables.data_end:%Y-%m-%d %H:%M} UTC")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from leadscore.eventlog import EventLog
 from leadscore.tables import Tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +46,8 @@ def event_table(*rows: tuple[str, str, str], **columns: list[object]) -> pd.Data
 def tables(
     leads: pd.DataFrame, events: pd.DataFrame | None = None, end: str = "2025-01-01", **attributes: str
 ) -> Tables:
-    return Tables(leads, events, pd.Timestamp(end, tz="UTC"), attributes)
+    log = None if events is None else EventLog.from_frame(events)
+    return Tables(leads, log, pd.Timestamp(end, tz="UTC"), attributes)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "leadscore"
 
 # The hall: values, words and contracts that every room may use.
-HALL = {"errors", "times", "tables", "results", "config"}
+HALL = {"errors", "times", "tables", "eventlog", "results", "config"}
 ROOMS = {
     "data",
     "schemas",

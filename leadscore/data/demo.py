@@ -27,8 +27,8 @@ from leadscore.data.demo_world import (
     draw_leads,
     rhythm,
 )
-from leadscore.data.order import in_order
 from leadscore.errors import ConfigError, raise_all
+from leadscore.eventlog import EventLog
 from leadscore.tables import Tables
 from leadscore.times import parse_instant
 
@@ -77,7 +77,7 @@ def simulate(config: DemoData) -> Tables:
     events = _event_table(log, leads, ids, end, config)
     return Tables(
         leads=lead_table,
-        events=events,
+        log=events,
         data_end=data_end,
         attributes=dict(config.known_at_creation),
         counts={"leads": len(lead_table), "events": len(events)},
@@ -134,7 +134,7 @@ def _lead_table(leads: Leads, journeys: Journeys, ids: pd.Index, end: int, attri
     return created
 
 
-def _event_table(log: Log, leads: Leads, ids: pd.Index, end: int, config: DemoData) -> pd.DataFrame:
+def _event_table(log: Log, leads: Leads, ids: pd.Index, end: int, config: DemoData) -> EventLog:
     """Return the events that happened and arrived before `end`, amounts in `data.currency`."""
     known = log.ingested < end  # an event arrives after it happens
     lead, amount = log.lead[known], log.amount[known]
@@ -144,20 +144,26 @@ def _event_table(log: Log, leads: Leads, ids: pd.Index, end: int, config: DemoDa
     country = leads.country[lead]
     events = pd.DataFrame(
         {
-            "user_id": ids.array.take(lead),
+            "user_id": pd.Categorical.from_codes(lead, categories=ids, validate=False),
             "timestamp": _instants(log.second[known]),
-            "event_type": _words(words, log.kind[known]),
+            "event_type": _coded(words, log.kind[known]),
             "ingested_at": _instants(log.ingested[known]),
             "amount": amount * rates[country],
-            "currency": _words(currencies, np.where(np.isnan(amount), -1, country)),
+            "currency": _coded(currencies, np.where(np.isnan(amount), -1, country)),
         }
     )
-    return in_order(events)
+    return EventLog.from_frame(events)
 
 
 def _words(words: Iterable[str], codes: Any) -> Any:
     """Return the words at the positions `codes`, missing at -1."""
     return pd.array(list(words), dtype="str").take(codes, allow_fill=True)
+
+
+def _coded(words: Iterable[str], codes: Any) -> Any:
+    """As `_words`, for a long column; two of the words may be the same."""
+    place, different = pd.factorize(pd.Index(words, dtype="str"))
+    return pd.Categorical.from_codes(np.append(place, -1)[codes], categories=different)
 
 
 def _instants(seconds: Any) -> pd.DatetimeIndex:

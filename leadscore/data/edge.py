@@ -14,8 +14,8 @@ from leadscore.data.columns import ROW_NUMBER, Wanted, event_columns, lead_colum
 from leadscore.data.files import RawTable, find_files, read_files
 from leadscore.data.instants import read_instants
 from leadscore.data.money import in_one_currency
-from leadscore.data.origin import Findings, Origin, plural
-from leadscore.data.values import changed_texts, cleaned, read_numbers, read_text
+from leadscore.data.origin import Column, Findings, Origin, plural
+from leadscore.data.values import cleaned, read_numbers, read_text
 from leadscore.errors import DataError
 from leadscore.times import parse_duration, parse_instant
 
@@ -32,7 +32,7 @@ class TypedTable:
     Attributes
     ----------
     frame : DataFrame (n_rows, n_columns)
-        Leadscore's names; the index is the row's position in the files.
+        Leadscore's names, texts as str (leads) or category (events); the index is the row's position in the files.
     origin : Origin
         Where each position stands.
     noun : str
@@ -69,8 +69,9 @@ def type_leads(config: FilesData, now: datetime, findings: Findings) -> TypedTab
     if "created_at" not in frame:
         frame["created_at"] = frame["as_of"]
         findings.note(f"{raw.origin.label}: no created_at; each lead counts as created at its as_of.")
-    columns = [name for name in wanted.kinds if name in frame]
-    return TypedTable(frame[columns], raw.origin, "lead")
+    columns = {name: frame[name] for name in wanted.kinds if name in frame}
+    texts = {name: values.astype("str") for name, values in columns.items() if values.dtype == "category"}
+    return TypedTable(pd.DataFrame({**columns, **texts}), raw.origin, "lead")
 
 
 def type_events(config: FilesData, now: datetime, findings: Findings) -> TypedTable | None:
@@ -81,8 +82,10 @@ def type_events(config: FilesData, now: datetime, findings: Findings) -> TypedTa
     raw = _read(config.events, config.dir, wanted)
     frame = _typed(raw, wanted, config, config.events, now, findings)
     if config.event_types:
-        types = {each: config.event_types.get(each, each) for each in frame["event_type"].dropna().unique()}
-        frame["event_type"] = frame["event_type"].map(types).astype("str")
+        types = frame["event_type"].cat.categories
+        frame["event_type"] = _renamed(
+            frame["event_type"].array, [config.event_types.get(each, each) for each in types]
+        )
         if unseen := sorted(set(config.event_types) - set(types)):
             findings.note(f"{raw.origin.label}: data.event_types names {', '.join(unseen)}, which no event has.")
     if "amount" in frame:
@@ -108,19 +111,18 @@ def _typed(
     rule = time_rule(config, table.time_format, now)
     series = {}
     for name in wanted.in_files(list(raw.columns)):
-        source = raw.columns[wanted.file_name(name)]
-        column = cleaned(source, table.null_values.get(name, []), findings)
-        if wanted.kinds[name] == "time":
-            series[name] = read_instants(column, rule, findings)
-        elif wanted.kinds[name] == "number":
-            series[name] = read_numbers(column, table.decimal, findings)
+        column = raw.columns[wanted.file_name(name)]
+        null_texts = table.null_values.get(name, [])
+        if wanted.kinds[name] == "text":
+            series[name], n_changed = read_text(column, null_texts, findings)
+            findings.count(f"{_rows(wanted)} texts put in one form (Unicode NFC, no spaces around)", n_changed)
         else:
-            series[name] = read_text(column, findings)
-            findings.count(
-                f"{_rows(wanted)} texts put in one form (Unicode NFC, no spaces around)", changed_texts(source, column)
-            )
-        if name in NEVER_MISSING and column.cells.null_count:
-            missing = np.flatnonzero(np.asarray(column.cells.is_null()))
+            column = cleaned(column, null_texts, findings)
+            if wanted.kinds[name] == "time":
+                series[name] = read_instants(column, rule, findings)
+            else:
+                series[name] = read_numbers(column, table.decimal, findings)
+        if name in NEVER_MISSING and len(missing := _missing(column, series[name])):
             findings.problems.append(
                 f"{column.label}: {plural(len(missing), 'value')} missing ({raw.origin.rows(missing)}); every "
                 f"{_rows(wanted)[:-1]} has its {name}"
@@ -131,6 +133,12 @@ def _typed(
     return pd.DataFrame(series, index=pd.RangeIndex(raw.origin.n_rows))
 
 
+def _missing(column: Column, values: pd.Series) -> Any:
+    """Return the rows without a value; one that stands there and cannot be read has been told already."""
+    absent = values.isna() if isinstance(values.dtype, pd.CategoricalDtype) else column.cells.is_null()
+    return np.flatnonzero(np.asarray(absent))
+
+
 def _rows(wanted: Wanted) -> str:
     return wanted.key.removeprefix("data.")
 
@@ -138,6 +146,12 @@ def _rows(wanted: Wanted) -> str:
 def _not_used(names: Sequence[str]) -> str:
     are = "column is" if len(names) == 1 else "columns are"
     return f"{len(names)} {are} not used: {', '.join(names)}."
+
+
+def _renamed(values: pd.Categorical, words: Sequence[str]) -> pd.Categorical:
+    """Return text with its categories renamed, several to one where they are to mean the same."""
+    place, different = pd.factorize(pd.Index(words, dtype="str"))
+    return pd.Categorical.from_codes(np.append(place, -1)[values.codes], categories=different)
 
 
 def _by_position(word: str, n_rows: int, config: FilesData, findings: Findings) -> Any:

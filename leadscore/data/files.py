@@ -192,7 +192,8 @@ def _joined(tables: Sequence[pa.Table], names: Sequence[str], origin: Origin) ->
         for name in names:
             kinds: dict[str, str] = {}
             for table, part in zip(tables, origin.parts, strict=True):
-                kinds.setdefault(str(table.schema.field(name).type), part.name)
+                kind = table.schema.field(name).type
+                kinds.setdefault(str(kind.value_type if pa.types.is_dictionary(kind) else kind), part.name)
             if len(kinds) > 1:
                 found = ", ".join(f"{kind} in {file}" for kind, file in kinds.items())
                 problems.append(f"{origin.label}, column '{name}': {found}; a column has one type in all files")

@@ -123,7 +123,7 @@ def read_tables(config: FilesData) -> Tables:
     raise_all(DataError, findings.problems)
     return Tables(
         leads=kept_leads,
-        events=kept_events,
+        log=kept_events,
         data_end=data_end,
         attributes=dict(config.known_at_creation),
         counts=dict(findings.counts),

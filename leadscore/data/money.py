@@ -49,7 +49,7 @@ def in_one_currency(
     if unnamed.any():
         rows = origin.rows(events.index[unnamed])
         findings.problems.append(f"{origin.label}: {plural(int(unnamed.sum()), 'amount')} without a currency ({rows})")
-    found = events["currency"][paid].value_counts()
+    found = events["currency"][paid].astype("str").value_counts()
     if currency is None:
         if len(found) > 1:
             listed = ", ".join(f"{n:,} {name}" for name, n in found.sort_index().items())

@@ -9,9 +9,9 @@ import pandas as pd
 
 from leadscore.config.schema import PolicyConfig
 from leadscore.data.edge import IDS, TypedTable
-from leadscore.data.order import in_order
 from leadscore.data.origin import Findings, plural
 from leadscore.errors import DataError, examples
+from leadscore.eventlog import EventLog, canonical_order, code_columns, coded, repeated_rows
 from leadscore.tables import CONVERTED_LATER
 
 __all__ = ["complete_until", "settle_events", "settle_leads"]
@@ -99,7 +99,7 @@ def settle_leads(leads: TypedTable, data_end: pd.Timestamp, policy: PolicyConfig
         Reason("repeated exactly", _repeated(leads, keys, findings), policy.duplicate_leads, "duplicate_leads"),
         Reason("created at or after data_end", frame["created_at"] >= data_end),
     ]
-    kept = _settle(leads, reasons, findings).reset_index(drop=True)
+    kept = frame[_settle(leads, reasons, findings)].reset_index(drop=True)
     for name, words in (("converted_at", CONVERTED_LATER), ("closed_at", CLOSED_LATER)):
         if name in kept:
             later = kept[name] >= data_end
@@ -116,7 +116,7 @@ def settle_events(
     data_end: pd.Timestamp,
     policy: PolicyConfig,
     findings: Findings,
-) -> pd.DataFrame:
+) -> EventLog:
     """Apply the policy to events: missing ids, repeated, late, orphan and early events, unknown arrivals.
 
     Parameters
@@ -128,40 +128,54 @@ def settle_events(
 
     Returns
     -------
-    DataFrame
-        Events of the kept leads before `data_end`, as `in_order` puts them, RangeIndex.
+    EventLog
+        Events of the kept leads before `data_end`.
     """
     frame = events.frame
-    created = kept_leads.groupby("user_id", sort=True)["created_at"].min()
-    lead = created.index.get_indexer(frame["user_id"])  # in the order of the ids, -1 where none is kept
-    unknown = lead < 0
-    orphan = unknown & ~frame["user_id"].isin(leads.frame["user_id"]).to_numpy() if unknown.any() else unknown
+    lead, user_ids = coded(frame["user_id"])
+    columns, words = code_columns(frame.drop(columns="user_id"))
+    order = canonical_order(lead + 1, len(user_ids) + 1, columns)  # rows without an id come first
+    kept = kept_leads.groupby("user_id")["created_at"].min()
+    kept_lead = np.append(kept.index.get_indexer(user_ids), -1)[lead]
+    unknown = kept_lead < 0
+    stranger = ~user_ids.isin(leads.frame["user_id"])
+    orphan = unknown & np.append(stranger, True)[lead]
     early = ~unknown
-    early[early] = _utc(frame["timestamp"])[early] < _utc(created)[lead[early]]
-    ids = [name for name in ("user_id", "event_id") if name in frame]
-    keys = ["event_id"] if "event_id" in frame else list(frame.columns)
-    repeated = policy.duplicate_events
-    if "event_id" in frame and repeated == "keep":
-        repeated = "drop_exact"  # without an id two equal rows may be two events; with one they are the same event
+    early[early] = columns["timestamp"][early] < kept.astype("int64").to_numpy()[kept_lead[early]]
     reasons = [
-        *(Reason(f"without {name}", frame[name].isna(), policy.null_ids, "null_ids") for name in ids),
-        Reason("repeated exactly", _repeated(events, keys, findings), repeated, "duplicate_events"),
+        *(
+            Reason(f"without {name}", frame[name].isna(), policy.null_ids, "null_ids")
+            for name in ("user_id", "event_id")
+            if name in frame
+        ),
+        _repeated_events(events, order, lead, columns, policy, findings),
         Reason("at or after data_end", frame["timestamp"] >= data_end, policy.late_events, "late_events"),
         Reason("of unknown leads", orphan, policy.orphan_events, "orphan_events"),
         Reason("of leads created at or after data_end", unknown),
         Reason("before their lead was created", early, policy.early_events, "early_events"),
     ]
     if "ingested_at" in frame:
-        unknown_arrival = frame["ingested_at"].isna()
+        unknown_arrival = frame["ingested_at"].isna().to_numpy()
         reasons.append(
             Reason("without ingested_at", unknown_arrival, policy.missing_ingested_at, "missing_ingested_at")
         )
+        columns["ingested_at"] = np.where(unknown_arrival, columns["timestamp"], columns["ingested_at"])
     _say_orphans(events, leads, orphan, findings)
-    kept = _settle(events, reasons, findings)
-    if "ingested_at" in frame:
-        kept = kept.assign(ingested_at=kept["ingested_at"].fillna(kept["timestamp"]))
-    findings.count("events", len(kept))
-    return in_order(kept)
+    stays = _settle(events, reasons, findings)
+    findings.count("events", int(stays.sum()))
+    return EventLog.from_codes(order[stays[order]], lead, user_ids, columns, words)
+
+
+def _repeated_events(
+    events: TypedTable, order: Any, lead: Any, columns: Any, policy: PolicyConfig, findings: Findings
+) -> "Reason":
+    if "event_id" in events.frame:
+        # Without an id two equal rows may be two events; with one they are the same event.
+        repeated = "drop_exact" if policy.duplicate_events == "keep" else policy.duplicate_events
+        return Reason("repeated exactly", _repeated(events, ["event_id"], findings), repeated, "duplicate_events")
+    mask = np.zeros(len(lead), dtype=bool)
+    mask[repeated_rows(order, lead, columns)] = True
+    return Reason("repeated exactly", mask & (lead >= 0), policy.duplicate_events, "duplicate_events")
 
 
 def _say_orphans(events: TypedTable, leads: TypedTable, orphan: Any, findings: Findings) -> None:
@@ -190,8 +204,8 @@ class Reason:
     key: str = ""
 
 
-def _settle(table: TypedTable, reasons: Sequence[Reason], findings: Findings) -> pd.DataFrame:
-    """Return the rows that stay; a row counts for the first reason that drops it."""
+def _settle(table: TypedTable, reasons: Sequence[Reason], findings: Findings) -> Any:
+    """Return which rows stay; a row counts for the first reason that drops it."""
     stays = np.ones(len(table.frame), dtype=bool)
     for reason in reasons:
         found = stays & np.asarray(reason.mask, dtype=bool)
@@ -206,12 +220,7 @@ def _settle(table: TypedTable, reasons: Sequence[Reason], findings: Findings) ->
             stays &= ~found
         else:
             findings.count(f"{table.noun}s {reason.words} kept", n)
-    return table.frame[stays]
-
-
-def _utc(times: pd.Series) -> Any:
-    """Return instants as datetime64[us]: a zoned column would become an array of objects."""
-    return times.dt.tz_localize(None).to_numpy()
+    return stays
 
 
 def _examples(table: TypedTable, mask: Any) -> str:

@@ -24,6 +24,7 @@ __all__ = ["DEFINITIONS", "FEATURES", "Feature", "definition", "feature", "find_
 Function = TypeVar("Function", bound=Callable[..., Any])
 SOURCES = ("events", "leads")
 DTYPES = ("number", "category")
+CALENDARS = (False, True, "date")
 PLUGINS = "Your own join when plugins names their module: plugins=[my_features]."
 
 
@@ -55,10 +56,16 @@ class Feature:
         What is counted or measured.
     dtype : {'number', 'category'}
         float64 or str in the table.
-    calendar : bool
-        True when the value depends on clock times or weekdays themselves, not only on their distance to
-        `now`. Such features are called once for each distinct `now` with true times; the others are
-        called once, over events shifted so that every lead's `now` is one instant.
+    calendar : bool or 'date'
+        What of the calendar its value depends on, besides distances to `now`. False: nothing, so its events may be
+        shifted until every lead's `now` is one instant, and one call serves all. True: weekdays and times of day
+        in UTC, which come again every week, so they may be shifted by whole weeks. 'date': months, days of the month,
+        holidays, or a zone with clock changes; it gets true times, one call for each distinct `now`.
+    across_leads : bool
+        True when a lead's value depends on other leads (a rank, a share of all). It gets true times and all leads
+        observed at `now` in one call.
+    bounds : tuple of (float or None, float or None)
+        The least and the greatest value it may give, both allowed; None is no bound.
     meaning : str
         The docstring's first line.
     parameters : mapping of str to value
@@ -79,7 +86,9 @@ class Feature:
     missing: str | None = None
     unit: str = ""
     dtype: str = "number"
-    calendar: bool = False
+    calendar: bool | str = False
+    across_leads: bool = False
+    bounds: tuple[float | None, float | None] = (None, None)
     meaning: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     needs: tuple[str, ...] = ()
@@ -117,13 +126,15 @@ def feature(  # noqa: PLR0913 - a declaration says all of it by name
     missing: str | None = None,
     unit: str = "",
     dtype: str = "number",
-    calendar: bool = False,
+    calendar: bool | str = False,
+    across_leads: bool = False,
+    bounds: tuple[float | None, float | None] = (None, None),
 ) -> Callable[[Function], Function]:
     """Register the decorated function as a feature under its own name; the function itself is unchanged.
 
     Parameters
     ----------
-    source, columns, no_events, missing, unit, dtype, calendar
+    source, columns, no_events, missing, unit, dtype, calendar, across_leads, bounds
         See `Feature`.
     event_type : str or iterable of str
         One type or several; none means all.
@@ -159,6 +170,8 @@ def feature(  # noqa: PLR0913 - a declaration says all of it by name
         "unit": unit,
         "dtype": dtype,
         "calendar": calendar,
+        "across_leads": across_leads,
+        "bounds": tuple(bounds),
     }
     return decorate
 
@@ -242,8 +255,7 @@ def _refuse_contradictions(new: Feature) -> None:
         raise FeatureError(f"{where} has no docstring; its first line is the feature's meaning")
     if new.source not in SOURCES:
         raise FeatureError(f"{where}: source {new.source!r}. {did_you_mean(new.source, SOURCES, 'Allowed')}")
-    if new.dtype not in DTYPES:
-        raise FeatureError(f"{where}: dtype {new.dtype!r}. {did_you_mean(new.dtype, DTYPES, 'Allowed')}")
+    _refuse_values(new, where)
     if new.no_events is None and new.missing is None:
         raise FeatureError(
             f"{where} says neither no_events (the value of a lead without such rows) nor missing "
@@ -261,6 +273,16 @@ def _refuse_contradictions(new: Feature) -> None:
         raise FeatureError(
             f"{where} takes {len(positional)} positional arguments; it is handed the rows and the instant of the score"
         )
+
+
+def _refuse_values(new: Feature, where: str) -> None:
+    if new.dtype not in DTYPES:
+        raise FeatureError(f"{where}: dtype {new.dtype!r}. {did_you_mean(new.dtype, DTYPES, 'Allowed')}")
+    if new.calendar not in CALENDARS:
+        raise FeatureError(f"{where}: calendar={new.calendar!r} is not one of False, True, 'date'")
+    low, high = new.bounds if len(new.bounds) == 2 else (1, 0)
+    if low is not None and high is not None and low > high:
+        raise FeatureError(f"{where}: bounds={new.bounds!r} is not (least, greatest), as in (0, 1) or (0, None)")
 
 
 def _positional(function: Callable[..., Any]) -> list[inspect.Parameter]:

@@ -18,7 +18,7 @@ def data_hash(tables: Tables) -> str:
     return digest(
         {
             "leads": frame_hash(tables.leads),
-            "events": None if tables.events is None else frame_hash(tables.events),
+            "events": None if tables.log is None else tables.log.content,
             "data_end": tables.data_end.isoformat(),
             "attributes": dict(tables.attributes),
         }
