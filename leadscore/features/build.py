@@ -50,7 +50,7 @@ class FeatureTable:
     notes: tuple[str, ...] = ()
 
 
-def build(tables: Tables, observations: pd.DataFrame, plan: Plan) -> FeatureTable:
+def build(tables: Tables, observations: pd.DataFrame, plan: Plan, *, way: str = "best") -> FeatureTable:
     """Compute every column of `plan` for every observation.
 
     Parameters
@@ -60,6 +60,9 @@ def build(tables: Tables, observations: pd.DataFrame, plan: Plan) -> FeatureTabl
         With `user_id` (str), `as_of` (datetime64[us, UTC]) and `lead_row`, the position of the lead's row
         in `tables.leads`. A pair (`user_id`, `as_of`) stands once.
     plan : Plan
+    way : {'best', 'true', 'shifted'}
+        How functions are called: as the declarations allow and the number of instants suggests; always with true
+        times; or over shifted events wherever a declaration allows it. The values are the same.
 
     Returns
     -------
@@ -73,7 +76,7 @@ def build(tables: Tables, observations: pd.DataFrame, plan: Plan) -> FeatureTabl
     check_sources(plan, tables)
     events = EventLog(tables, observations)
     leads = lead_rows(tables, observations)
-    shifted = observations["as_of"].nunique() > MAX_TRUE_CALLS
+    shifted = way == "shifted" or (way == "best" and observations["as_of"].nunique() > MAX_TRUE_CALLS)
     true_only = _calendar_readers(plan) if shifted else set()
     clock = Stopwatch()
     columns: dict[str, np.ndarray[Any, Any]] = {
