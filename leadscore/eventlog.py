@@ -17,10 +17,12 @@ import pandas as pd
 
 __all__ = [
     "MISSING",
+    "TIMES",
     "EventLog",
     "LogPart",
     "canonical_order",
     "code_columns",
+    "code_type",
     "coded",
     "group_rows",
     "n_parts",
@@ -72,13 +74,20 @@ class EventLog:
     words : mapping of str to Index of str
         For each text column, the words that occur in it, by code point; a code is a place here.
     folder : Path or None
-        Where the log lies on disk, when its arrays are mapped from there.
+        Where the log lies on disk, when its arrays are mapped from there; pickled, it is this name alone.
     """
 
     user_ids: pd.Index
     parts: tuple[LogPart, ...]
     words: Mapping[str, pd.Index]
     folder: Path | None = field(default=None, compare=False)
+
+    def __reduce__(self) -> Any:
+        if self.folder is None:
+            return super().__reduce__()
+        from leadscore.eventlog_file import open_log
+
+        return open_log, (self.folder,)  # who receives it maps the same files
 
     def __len__(self) -> int:
         return sum(int(part.offsets[-1]) for part in self.parts)
@@ -141,6 +150,13 @@ class EventLog:
         )
         return cls(user_ids[leads], parts, kept)
 
+    def joined(self) -> LogPart:
+        """Return all parts as one, copied."""
+        begins = np.cumsum([0, *(part.offsets[-1] for part in self.parts)])
+        offsets = [part.offsets[:-1] + begin for part, begin in zip(self.parts, begins, strict=False)]
+        columns = {name: np.concatenate([part.columns[name] for part in self.parts]) for name in self.names}
+        return LogPart(0, np.concatenate([*offsets, begins[-1:]]), columns)
+
     def to_frame(self) -> pd.DataFrame:
         """Return the log as people read it: `user_id` and texts as str, times in UTC, RangeIndex."""
         frames = []
@@ -197,7 +213,8 @@ def part_of(user_ids: Iterable[Any], n: int) -> Array:
     """Return the part of each lead, by a hash of its id."""
     if n == 1:
         return np.zeros(len(user_ids), dtype="int64")  # type: ignore[arg-type]
-    return np.array([zlib.crc32(str(user_id).encode()) % n for user_id in user_ids])
+    texts = user_ids.tolist() if isinstance(user_ids, pd.Index) else list(user_ids)
+    return np.array([zlib.crc32(str(user_id).encode()) for user_id in texts], dtype="int64") % n
 
 
 def coded(values: Any) -> tuple[Array, pd.Index]:
@@ -217,7 +234,7 @@ def coded(values: Any) -> tuple[Array, pd.Index]:
         codes, words = place[codes], words[order]
     else:
         codes, words = pd.factorize(pd.Series(values).astype("str"), sort=True)
-    return codes.astype(_code_type(len(words))), pd.Index(words, dtype="str")
+    return codes.astype(code_type(len(words))), pd.Index(words, dtype="str")
 
 
 def code_columns(events: pd.DataFrame) -> tuple[dict[str, Array], dict[str, pd.Index]]:
@@ -226,7 +243,7 @@ def code_columns(events: pd.DataFrame) -> tuple[dict[str, Array], dict[str, pd.I
     for name in [*OWN[1:], *sorted(set(events) - set(OWN))]:
         values = events[name]
         if name in TIMES:
-            columns[name] = values.dt.tz_convert("UTC").dt.as_unit("us").astype("int64").to_numpy()
+            columns[name] = values.dt.tz_convert("UTC").dt.as_unit("us").array.asi8
         elif pd.api.types.is_float_dtype(values):
             columns[name] = values.to_numpy()
         else:
@@ -239,14 +256,15 @@ def _used(codes: Array, words: pd.Index) -> tuple[Array, pd.Index]:
     if used.all():
         return codes, words
     place = np.append(np.cumsum(used) - 1, MISSING)
-    return place[codes].astype(_code_type(int(used.sum()))), words[used]
+    return place[codes].astype(code_type(int(used.sum()))), words[used]
 
 
 def _offsets(counts: Array) -> Array:
     return np.concatenate([[0], np.cumsum(counts)])
 
 
-def _code_type(n: int) -> str:
+def code_type(n: int) -> str:
+    """Return the integer type of codes into `n` words."""
     return "int8" if n < 2**7 else "int16" if n < 2**15 else "int32"
 
 
@@ -307,8 +325,8 @@ def repeated_rows(order: Array, lead: Array, columns: Mapping[str, Array]) -> Ar
     """Return the rows that equal one before them in canonical order throughout."""
     again = np.flatnonzero(_same([lead, columns["timestamp"]], order)) + 1
     for name in _by_name(columns):
-        values = _sortable(columns[name])
-        again = again[values[order[again]] == values[order[again - 1]]]
+        values = columns[name]
+        again = again[_sortable(values[order[again]]) == _sortable(values[order[again - 1]])]
     return order[again]
 
 

@@ -55,3 +55,16 @@ class Tables:
     def events(self) -> Any:
         """The log as a frame for people (`EventLog.to_frame`); None when there is none. Rooms read `log`."""
         return None if self.log is None else self.log.to_frame()
+
+    @cached_property
+    def lead_codes(self) -> Any:
+        """Each row of `leads` as the code of its lead in `log`, -1 for a lead without events (int64, n_rows)."""
+        assert self.log is not None
+        return self.log.codes_of(self.lead_ids)
+
+    @cached_property
+    def lead_ids(self) -> Any:
+        """The ids of `leads` as an Index, in the order of its rows."""
+        import pandas as pd
+
+        return pd.Index(self.leads["user_id"])

@@ -17,7 +17,7 @@ import pytest
 
 import leadscore
 from leadscore.config.paths import CONF
-from leadscore.features import FEATURES, aggregates
+from leadscore.features import FEATURES, kinds
 from leadscore.features.entries import entry_features
 from leadscore.identity.engine import engine_hash
 from leadscore.identity.run import begin, with_content
@@ -453,14 +453,14 @@ def declared(**entry):
     return made
 
 
-@pytest.mark.parametrize("kind", sorted(aggregates.AGGREGATES))
+@pytest.mark.parametrize("kind", ["count", "sum", "std", "last", "active_days"])
 def test_a_declared_aggregate_counts_with_its_own_computation_only(kind, monkeypatch):
-    column = {"column": "amount"} if aggregates.AGGREGATES[kind].needs_column else {}
+    column = {"column": "amount"} if kinds.KINDS[kind].column == "yes" else {}
     before = code_hash([declared(aggregate=kind, **column).function])
-    for other, how in list(aggregates.AGGREGATES.items()):
-        changed = dataclasses.replace(how, compute=lambda rows, column, now: None)
+    for other, how in list(kinds.KINDS.items()):
+        changed = dataclasses.replace(how, compute=lambda block, spec: None)
         with monkeypatch.context() as patch:
-            patch.setitem(aggregates.AGGREGATES, other, changed)
+            patch.setitem(kinds.KINDS, other, changed)
             assert (code_hash([declared(aggregate=kind, **column).function]) != before) is (other == kind)
 
 
@@ -512,7 +512,7 @@ def test_a_reworded_message_renames_no_run_and_an_edited_aggregate_those_that_us
     edit("model/registry.py", "is registered twice", "is there twice")
     edit("times.py", "is finer than", "is more exact than")
     assert hashes() == before
-    edit("features/aggregates.py", "// timedelta(days=1)", "// timedelta(days=2)")
+    edit("features/kinds.py", "    return _window(block, spec).active_days()", "    return 2 * _window(block, spec).active_days()")
     after = hashes()
     assert (after[0] != before[0], after[1] == before[1]) == (True, True)
 
@@ -526,7 +526,8 @@ ENGINE = [
     ("window.py", '"""The window room', '"""The room of windows', False),
     ("window.py", "\n\n\ndef observe", "\n\n\n# why\n\ndef observe", False),
     ("features/build.py", "MAX_TRUE_CALLS = 60", "MAX_TRUE_CALLS = 61", True),
-    ("features/aggregates.py", "days=1", "days=2", True),
+    ("features/kinds.py", "DAY = 86_400_000_000.0", "DAY = 86_400_000_001.0", True),
+    ("features/kernel.py", "time[last] < now", "time[last] <= now", True),
     ("features/registry.py", "float64 or str in the table", "a number or a text", False),
     ("split/splitters.py", "def ", "def x", True),
     ("data/demo_world.py", "def ", "def x", True),

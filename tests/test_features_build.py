@@ -335,7 +335,7 @@ def test_every_way_of_calling_agrees_with_a_loop_over_leads(log, asked):
     ]  # every type occurs, for a lead that is not asked for
     events = event_table(*rows)
     pairs = [(user, str(pd.Timestamp("2024-03-01", tz="UTC") + pd.Timedelta(days=day))) for user, day in asked]
-    observations = observed(*pairs, rows=[0] * len(pairs))
+    observations = observed(*pairs, rows=["abc".index(user) for user, _ in pairs])
     chosen = plan(
         "sessions_last_7_days",
         "days_since_last_login",
@@ -351,6 +351,6 @@ def test_every_way_of_calling_agrees_with_a_loop_over_leads(log, asked):
     for limit in (0, 1_000):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(build_module, "MAX_TRUE_CALLS", limit)
-            table = build(tables(leads("a"), events), observations, chosen)
+            table = build(tables(leads("a", "b", "c"), events), observations, chosen)
         got = table.X[["sessions_last_7_days", "days_since_last_login", "logins"]].to_numpy()
         np.testing.assert_allclose(got, expected, rtol=1e-9)

@@ -7,7 +7,7 @@ from conftest import event_table, lead_table, tables, utc
 
 from leadscore.errors import FeatureError
 from leadscore.features import FEATURES, build, feature, make_plan, register_aggregate
-from leadscore.features.aggregates import AGGREGATES
+from leadscore.features.kinds import KINDS
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +174,21 @@ LOG = event_table(
         ({"aggregate": "max", "column": "amount"}, [30, np.nan]),
         ({"aggregate": "distinct", "column": "event_type"}, [2, 1]),
         ({"aggregate": "distinct", "column": "plan"}, [2, 1]),
+        ({"aggregate": "std", "column": "amount"}, [200**0.5, np.nan]),
+        ({"aggregate": "first", "column": "amount", "event_type": "invoice"}, [10, np.nan]),
         ({"aggregate": "last", "column": "plan"}, ["x", "x"]),
+        # 4 days to the 5th, 23 hours to the next invoice, 2 hours to the login.
+        ({"aggregate": "mean_gap"}, [(4 * 24 + 23 + 2) / 3 / 24, np.nan]),
+        ({"aggregate": "share", "of": {"event_type": "login"}}, [0.5, 1]),
+        ({"aggregate": "trend", "recent": "2d", "lookback": "7d"}, [2 / 2 - 2 / 5, 0]),
+        (
+            {
+                "aggregate": "ratio",
+                "numerator": {"aggregate": "sum", "column": "amount"},
+                "denominator": {"aggregate": "count", "event_type": "invoice"},
+            },
+            [20, np.nan],
+        ),
         ({"aggregate": "days_since_last", "event_type": "invoice"}, [37 / 24, np.nan]),
         ({"aggregate": "days_since_first"}, [6.5, 36]),
         # Counted back from midnight of 8 March: 6.5, 2.5, 1.54 and 1.46 days ago are three days.
@@ -198,7 +212,7 @@ def test_every_aggregate_is_tried_above():
         case.args[0][0]["aggregate"] if hasattr(case, "args") else case[0]["aggregate"]
         for case in test_each_aggregate_counts_what_it_says.pytestmark[0].args[1]
     }
-    assert tried == set(AGGREGATES)
+    assert tried == set(KINDS)
 
 
 def test_a_column_the_log_does_not_have_is_named():

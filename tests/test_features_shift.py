@@ -67,24 +67,14 @@ def test_a_feature_that_exits_is_an_error_of_that_feature():
         built(leaves)
 
 
-def test_every_shipped_feature_and_aggregate_survives_the_shift(monkeypatch):
+def test_every_shipped_feature_survives_the_shift(monkeypatch):
     import importlib
 
     from leadscore.features import FEATURES, make_plan
-    from leadscore.features.aggregates import AGGREGATES
     from leadscore.pipeline import compose, walk_to_folds
 
     monkeypatch.setattr(importlib.import_module("leadscore.features.shift"), "is_shipped", lambda each: False)
     windows = walk_to_folds(compose(["data.n_leads=400"]))
-    columns = {
-        "sum": "amount",
-        "mean": "amount",
-        "min": "amount",
-        "max": "amount",
-        "distinct": "event_type",
-        "last": "event_type",
-    }
-    declared = {f"agg_{kind}": {"aggregate": kind, "column": columns.get(kind)} for kind in AGGREGATES}
     shipped = {name: {} for name, each in FEATURES.items() if each.function.__module__.startswith("leadscore.")}
-    chosen = make_plan({**shipped, **declared}, {"active_user": "any_event_30d"}, windows.config.data.known_at_creation)
-    assert build(windows.tables, windows.observations.frame, chosen).X.shape[1] == len(shipped) + len(AGGREGATES)
+    chosen = make_plan(shipped, {"active_user": "any_event_30d"}, windows.config.data.known_at_creation)
+    assert build(windows.tables, windows.observations.frame, chosen).X.shape[1] == len(shipped)

@@ -1,34 +1,41 @@
 """Tables and observations in, the model table out: correct at each `as_of` by construction.
 
-A function never sees a row from `as_of` on, or one that arrived after it, because it is never handed one.
-
-Two ways of calling, with the same result:
-
-- **true times**: one call for each distinct `as_of`, over the events of the leads observed then. For
-  snapshots (few instants, many leads each) and for features that read the calendar.
-- **shifted**: when each lead has an `as_of` of its own, its events are moved in time by
-  `instant - as_of`, so that one call at one `instant` serves all leads. Only distances to `now` survive
-  that, which is tried on a sample at every build (see `shift`).
+A function never sees a row from `as_of` on, or one that arrived after it, because it is never handed one; a declared
+aggregate's window ends there. Columns known from an earlier build are taken as they are, attributes are looked up,
+aggregates are computed in one walk over the log, and functions are called in the way their declarations allow.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from leadscore.features.engine import Batch, EventLog, Stopwatch, compute_batch, lead_rows
+from leadscore.features.calls import call_functions, make_calls
+from leadscore.features.compiled import compute_aggregates
+from leadscore.features.kinds import evaluate
+from leadscore.features.observed import Observed
 from leadscore.features.plan import Plan, Planned
 from leadscore.features.registry import Feature
-from leadscore.features.shift import check_shift
+from leadscore.features.shift import check_moved
 from leadscore.features.sources import check_sources
-from leadscore.tables import Tables
+from leadscore.tables import TIME_DTYPE, Tables
 
-__all__ = ["FeatureTable", "build"]
+__all__ = ["ColumnCache", "FeatureTable", "build"]
 
-# Above this many calls a feature, one call over shifted events is worth its check.
-MAX_TRUE_CALLS = 60
+Array = np.ndarray[Any, Any]
+MAX_TRUE_CALLS = 60  # above this many calls a feature, moving its events in time is worth the check of it
+
+
+class ColumnCache(Protocol):
+    """Columns of earlier builds, each under all that decides its values."""
+
+    def get(self, name: str) -> Array | None:
+        """Return a column's values in the observations' order (float64, or object with text and NaN), if known."""
+
+    def put(self, name: str, values: Array) -> None:
+        """Keep a column's values."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +47,28 @@ class FeatureTable:
     X : DataFrame (n_observations, n_features)
         In the observations' order, indexed by (`user_id`, `as_of`); float64 for numbers, str for categories.
     seconds : mapping of str to float
-        Time spent in each feature's function.
+        Time spent on each feature that was computed.
     notes : tuple of str
         Columns that are constant or wholly missing.
+    recalled : tuple of str
+        Features whose values an earlier build has left.
     """
 
     X: pd.DataFrame
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
 
 
-def build(tables: Tables, observations: pd.DataFrame, plan: Plan, *, way: str = "best") -> FeatureTable:
+def build(
+    tables: Tables,
+    observations: pd.DataFrame,
+    plan: Plan,
+    *,
+    way: str = "best",
+    workers: int = 1,
+    cache: ColumnCache | None = None,
+) -> FeatureTable:
     """Compute every column of `plan` for every observation.
 
     Parameters
@@ -60,9 +78,13 @@ def build(tables: Tables, observations: pd.DataFrame, plan: Plan, *, way: str = 
         With `user_id` (str), `as_of` (datetime64[us, UTC]) and `lead_row`, the position of the lead's row
         in `tables.leads`. A pair (`user_id`, `as_of`) stands once.
     plan : Plan
-    way : {'best', 'true', 'shifted'}
+    way : {'best', 'true', 'shifted', 'text'}
         How functions are called: as the declarations allow and the number of instants suggests; always with true
-        times; or over shifted events wherever a declaration allows it. The values are the same.
+        times; over shifted events wherever a declaration allows it; or like the first, with plain text instead of
+        categories. The values are the same.
+    workers : int
+        Processes for functions, threads for aggregates. The values do not depend on it.
+    cache : ColumnCache, optional
 
     Returns
     -------
@@ -74,71 +96,147 @@ def build(tables: Tables, observations: pd.DataFrame, plan: Plan, *, way: str = 
         When a feature needs a table, column or event type that the data do not have, or breaks its contract.
     """
     check_sources(plan, tables)
-    events = EventLog(tables, observations)
-    leads = lead_rows(tables, observations)
-    shifted = way == "shifted" or (way == "best" and observations["as_of"].nunique() > MAX_TRUE_CALLS)
-    true_only = _calendar_readers(plan) if shifted else set()
-    clock = Stopwatch()
-    columns: dict[str, np.ndarray[Any, Any]] = {
-        step.feature.name: _empty(step.feature, len(observations)) for step in plan.steps
-    }
-    for batch in _batches(observations, shifted=shifted):
-        compute_batch(_without(plan, true_only), batch, events, leads, columns, clock)
-    if true_only:
-        for batch in _batches(observations, shifted=False):
-            compute_batch(_with_inputs(plan, true_only), batch, events, leads, columns, clock)
-    if shifted:
-        check_shift(_without(plan, true_only), observations, events, leads, columns)
-    index = pd.MultiIndex.from_frame(observations[["user_id", "as_of"]])
-    data = {each.name: pd.Series(columns[each.name], index=index, dtype=_DTYPES[each.dtype]) for each in plan.columns}
-    X = pd.DataFrame(data, index=index)
-    return FeatureTable(X, dict(clock.seconds), tuple(_odd_columns(X)))
+    observed = Observed.of(tables, observations)
+    columns, todo, recalled = _recall(plan, cache)
+    seconds: dict[str, float] = {}
+    for ways, steps in _stages(todo, observed, way):
+        seconds |= _compute(ways, steps, observed, columns, workers=workers, text=way == "text")
+    if cache is not None:
+        for step in todo:
+            cache.put(step.feature.name, columns[step.feature.name])
+    index = _index(tables, observations, observed)
+    X = pd.DataFrame({each.name: _finished(columns[each.name], each) for each in plan.columns}, index=index, copy=False)
+    return FeatureTable(X, seconds, tuple(_odd_columns(X)), recalled)
 
 
-_DTYPES = {"number": "float64", "category": "str"}
+def _finished(values: Any, each: Feature) -> Any:
+    return values if each.dtype == "number" else pd.array(values, dtype="str")
 
 
-def _empty(each: Feature, n: int) -> np.ndarray[Any, Any]:
-    return np.full(n, np.nan) if each.dtype == "number" else np.full(n, np.nan, dtype=object)
-
-
-def _batches(observations: pd.DataFrame, *, shifted: bool) -> Iterator[Batch]:
-    groups: Any
-    if shifted:
-        instant = observations["as_of"].max()
-        groups = ((instant, rows) for _, rows in observations.groupby(observations.groupby("user_id").cumcount()))
-    else:
-        groups = observations.groupby("as_of")
-    positions = pd.Series(np.arange(len(observations)), index=observations.index)
-    for now, rows in groups:
-        yield Batch(positions[rows.index].to_numpy(), pd.Index(rows["user_id"]), rows["as_of"], now)
-
-
-def _calendar_readers(plan: Plan) -> set[str]:
-    """Return the features that need true times, and those that take such a feature's values."""
-    readers: set[str] = set()
-    for step in plan.steps:  # inputs stand before their users
-        if step.feature.calendar or readers & {needed.name for needed in step.inputs.values()}:
-            readers.add(step.feature.name)
-    return readers
-
-
-def _without(plan: Plan, names: set[str]) -> list[Planned]:
-    return [step for step in plan.steps if step.feature.name not in names]
-
-
-def _with_inputs(plan: Plan, names: set[str]) -> list[Planned]:
-    wanted = set(names)
-    for step in reversed(plan.steps):
-        if step.feature.name in wanted:
+def _recall(plan: Plan, cache: ColumnCache | None) -> tuple[dict[str, Array], list[Planned], tuple[str, ...]]:
+    """Return the columns that are known, the steps to compute for the others, and the names of the known ones."""
+    known: dict[str, Array] = {}
+    wanted = {step.feature.name for step in plan.steps if step.is_column}
+    todo = []
+    for step in reversed(plan.steps):  # users stand after their inputs
+        name = step.feature.name
+        if name not in wanted:
+            continue
+        values = None if cache is None or _is_attribute(step) else cache.get(name)
+        if values is not None:
+            known[name] = values
+        else:
+            todo.append(step)
             wanted |= {needed.name for needed in step.inputs.values()}
-    return [step for step in plan.steps if step.feature.name in wanted]
+    return known, todo[::-1], tuple(sorted(known))
+
+
+def _empty(each: Feature, n: int) -> Array:
+    if each.dtype == "category":
+        return np.full(n, np.nan, dtype=object)
+    return np.full(n, np.nan if each.no_events is None else each.no_events, dtype="float64")
+
+
+def _is_attribute(step: Planned) -> bool:
+    spec = step.feature.aggregate
+    return spec is not None and spec.aggregate == "attribute"
+
+
+def _stages(todo: Sequence[Planned], observed: Observed, way: str) -> Iterator[tuple[str, list[Planned]]]:
+    """Yield steps that are computed together, with how: inputs in an earlier stage, or before their users in the same.
+
+    A value belongs to an observation, however it was computed: a feature called over shifted events may take one
+    that was called with true times.
+    """
+    ways = {step.feature.name: _way(step, observed, way) for step in todo}
+    left = list(todo)
+    while left:
+        chosen = ways[left[0].feature.name]
+        waiting: set[str] = set()
+        stage = []
+        for step in left:
+            taken = {needed.name for needed in step.inputs.values()}
+            if ways[step.feature.name] == chosen and not taken & waiting:
+                stage.append(step)
+            else:
+                waiting.add(step.feature.name)
+        yield chosen, stage
+        left = [step for step in left if step.feature.name in waiting]
+
+
+def _way(step: Planned, observed: Observed, way: str) -> str:
+    each = step.feature
+    if each.aggregate is not None:
+        return "attribute" if _is_attribute(step) else "compiled"
+    if each.across_leads:
+        return "whole"
+    if way == "true" or each.calendar == "date" or (way != "shifted" and observed.n_instants <= MAX_TRUE_CALLS):
+        return "true"
+    if not each.calendar:
+        return "shifted"
+    # Moved by whole weeks, a feature is called once for each time of the week, which pays off where these are few.
+    return "weekly" if way == "shifted" or observed.n_times_of_week <= MAX_TRUE_CALLS else "true"
+
+
+def _compute(
+    way: str, steps: list[Planned], observed: Observed, columns: dict[str, Array], *, workers: int, text: bool
+) -> dict[str, float]:
+    if way == "attribute":
+        for step in steps:
+            (name,) = step.feature.columns
+            values = observed.tables.leads[name].array.take(observed.lead_row)
+            columns[step.feature.name] = values if step.feature.dtype == "category" else np.asarray(values, "float64")
+        return {}
+    if way == "compiled":
+        return _compute_aggregates(steps, observed, columns, workers)
+    for step in steps:
+        columns[step.feature.name] = _empty(step.feature, len(observed))
+    calls = make_calls(observed, "true" if way == "whole" else way)
+    seconds = call_functions(steps, calls, columns, whole=way == "whole", workers=workers, text=text)
+    if way in ("shifted", "weekly"):
+        check_moved(steps, observed, columns, way)
+    return seconds
+
+
+def _compute_aggregates(
+    steps: list[Planned], observed: Observed, columns: dict[str, Array], workers: int
+) -> dict[str, float]:
+    """Walk over the log; a category comes as codes of its column's words, and becomes these words."""
+    without: dict[str, Any] = {}
+    for each in (step.feature for step in steps):
+        without[each.name] = np.nan if each.no_events is None else each.no_events
+        columns[each.name] = np.empty(len(observed))  # touched first by the threads that fill it
+    texts = [step.feature for step in steps if step.feature.dtype == "category"]
+    for each in texts:
+        without[each.name], columns[each.name] = -1, np.empty(len(observed), dtype="int64")
+    specs = {step.feature.name: step.feature.aggregate for step in steps if step.feature.aggregate}
+    seconds = compute_aggregates(specs, evaluate, observed, columns, without, workers=workers)
+    for each in texts:
+        assert each.aggregate is not None
+        words = observed.log.words[str(each.aggregate.column)]
+        columns[each.name] = words.array.take(columns[each.name], allow_fill=True)
+    return seconds
+
+
+def _index(tables: Tables, observations: pd.DataFrame, observed: Observed) -> pd.MultiIndex:
+    """Return (user_id, as_of) without hashing a text for every observation."""
+    codes, instants = pd.factorize(observed.as_of, sort=True)
+    times = pd.DatetimeIndex(np.asarray(instants).view("datetime64[us]")).tz_localize("UTC").astype(TIME_DTYPE)
+    ids, rows = tables.lead_ids, observed.lead_row
+    if not ids.is_unique:
+        place, ids = pd.factorize(ids)
+        rows = place[rows]
+    names = ["user_id", "as_of"]
+    return pd.MultiIndex(levels=[ids, times], codes=[rows, codes], names=names, verify_integrity=False)
 
 
 def _odd_columns(X: pd.DataFrame) -> Iterator[str]:
     for name in X.columns:
-        kinds = X[name].nunique(dropna=False)
-        if X[name].isna().all():
+        values = X[name]
+        first = values.iloc[0] if len(values) else np.nan
+        if not (values.isna() if pd.isna(first) else values == first).all():
+            continue
+        if pd.isna(first):
             yield f"feature '{name}' is missing for every observation"
-        elif kinds == 1:
-            yield f"feature '{name}' has one value for every observation: {X[name].iloc[0]}"
+        else:
+            yield f"feature '{name}' has one value for every observation: {first}"

@@ -4,12 +4,13 @@ No data is needed, so a run with a misspelt feature stops before any file is ope
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from leadscore.errors import FeatureError, did_you_mean, raise_all
+from leadscore.features.aggregates import with_numbers
 from leadscore.features.entries import entry_features
 from leadscore.features.registry import DEFINITIONS, FEATURES, Feature, find_definition, find_feature
 
@@ -74,7 +75,12 @@ class Plan:
         return sorted(step.feature.name for step in self.steps if step.feature.source == "events")
 
 
-def make_plan(features: Mapping[str, Any], definitions: Mapping[str, str], attributes: Mapping[str, str]) -> Plan:
+def make_plan(
+    features: Mapping[str, Any],
+    definitions: Mapping[str, str],
+    attributes: Mapping[str, str],
+    numbers: Collection[str] = ("amount",),
+) -> Plan:
     """Look every name up and check every parameter.
 
     Parameters
@@ -85,6 +91,8 @@ def make_plan(features: Mapping[str, Any], definitions: Mapping[str, str], attri
         Concept to the definition meant.
     attributes : mapping of str to str
         `data.known_at_creation`.
+    numbers : collection of str
+        The event columns that are numbers; the others are text.
 
     Returns
     -------
@@ -102,7 +110,7 @@ def make_plan(features: Mapping[str, Any], definitions: Mapping[str, str], attri
     entries: dict[str, list[Feature]] = {}
     for name, entry in features.items():
         with planner.collecting():
-            entries[name] = _features_of(name, entry, attributes)
+            entries[name] = _features_of(name, entry, attributes, numbers)
             for each in entries[name]:
                 planner.add(each, {} if "aggregate" in entry else entry, path=())
     planner.check_attributes(attributes)
@@ -117,14 +125,16 @@ def _asked(built: list[Feature], steps: Mapping[str, Planned]) -> dict[str, Any]
     return {each.name: each.aggregate.canonical() for each in built if each.aggregate}
 
 
-def _features_of(name: str, entry: Mapping[str, Any], attributes: Mapping[str, str]) -> list[Feature]:
+def _features_of(
+    name: str, entry: Mapping[str, Any], attributes: Mapping[str, str], numbers: Collection[str]
+) -> list[Feature]:
     kind = entry.get("aggregate")
     if kind is None:
         misspelt = difflib.get_close_matches("aggregate", [str(key) for key in entry], n=1, cutoff=0.8)
         if misspelt and name not in FEATURES:
             raise FeatureError(f"features.{name}: unknown key '{misspelt[0]}'. Did you mean 'aggregate'?")
-        return [find_feature(name)]
-    return entry_features(name, entry, attributes)
+        return [with_numbers(find_feature(name), numbers)]
+    return entry_features(name, entry, attributes, numbers)
 
 
 class _Planner:

@@ -19,7 +19,17 @@ from leadscore.times import format_duration, parse_duration
 if TYPE_CHECKING:
     from leadscore.features.aggregates import Aggregate
 
-__all__ = ["DEFINITIONS", "FEATURES", "Feature", "definition", "feature", "find_definition", "find_feature", "register"]
+__all__ = [
+    "DEFINITIONS",
+    "FEATURES",
+    "Feature",
+    "definition",
+    "feature",
+    "find_definition",
+    "find_feature",
+    "is_shipped",
+    "register",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 SOURCES = ("events", "leads")
@@ -215,6 +225,12 @@ def find_definition(concept: str, name: str) -> Feature:
         known = did_you_mean(name, DEFINITIONS[concept], "Registered")
         raise FeatureError(f"definitions.{concept}={name}: unknown definition. {known} {PLUGINS}")
     return DEFINITIONS[concept][name]
+
+
+def is_shipped(each: Feature) -> bool:
+    """Whether a feature's function comes with leadscore."""
+    function = getattr(each.function, "func", each.function)  # an aggregate is a partial
+    return str(function.__module__).startswith("leadscore.")
 
 
 def _declared(function: Callable[..., Any], *, lookback: str | None = None, **declaration: Any) -> Feature:

@@ -1,110 +1,112 @@
-"""Does a feature survive the shift? A wrong `calendar` declaration, or a look at other leads, shows here.
+"""Does a feature survive that its events are moved in time? A wrong `calendar`, or a look at other leads, shows here.
 
-leadscore's own features and aggregates are held to this by its tests. On everybody else's, two things are tried at
-every build with shifted events:
+leadscore's own features are held to this by its tests. On everybody else's, two things are tried at every build that
+moves events:
 
-- a few leads are computed alone, with true times;
-- a sample of leads is computed again with all its times moved to twelve other instants, over a year of months,
-  weekdays and hours: what depends only on distances to `now` cannot tell.
+- a few leads, spread over the observations' instants, are computed alone, with true times;
+- a sample of leads is computed again with all its times moved to other instants over a year of months, weekdays and
+  hours, by whole weeks where the feature may read those: what depends only on what it declares cannot tell.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from leadscore.errors import FeatureError, raise_all
-from leadscore.features.engine import Batch, EventLog, Stopwatch, compute_batch
+from leadscore.features.calls import compute_call
+from leadscore.features.contract import same_values
+from leadscore.features.observed import Observed
 from leadscore.features.plan import Planned
-from leadscore.features.registry import Feature
+from leadscore.features.registry import is_shipped
+from leadscore.features.rows import Call, Chunk
 
-__all__ = ["check_shift"]
+__all__ = ["check_moved"]
 
-ALONE = 4
+Array = np.ndarray[Any, Any]
+ALONE = 6
 MOVED = 100
-MOVES = [pd.Timedelta(days=30 * step, hours=11 * step, minutes=7 * step) for step in range(1, 13)]
+HOUR = 3_600_000_000  # microseconds
+WEEK = 7 * 24 * HOUR
+MOVES = {
+    "shifted": [(30 * 24 + 11) * step * HOUR + 7 * step * 60_000_000 for step in range(1, 13)],
+    "weekly": [step * WEEK for step in (4, 9, 13, 17, 22, 26, 30, 35, 39, 43, 48, 52)],
+}
+ADVICE = {
+    "shifted": "it reads the calendar (months, weekdays, clock times), or other leads. Declare calendar=True for "
+    "weekdays and times of day in UTC, calendar='date' for the rest of the calendar, across_leads=True for other leads",
+    "weekly": "it reads months, dates, or the clock of a zone, or other leads. Declare calendar='date' for the "
+    "calendar, across_leads=True for other leads",
+}
 
-Columns = Mapping[str, "np.ndarray[Any, Any]"]
 
-
-def check_shift(
-    steps: list[Planned], observations: pd.DataFrame, events: EventLog, leads: pd.DataFrame, columns: Columns
-) -> None:
-    """Raise a FeatureError that names each feature whose values a shift in time changes, a lead and both values.
+def check_moved(steps: list[Planned], observed: Observed, columns: Mapping[str, Array], way: str) -> None:
+    """Raise a FeatureError that names each feature whose values a move in time changes, a lead and both values.
 
     Parameters
     ----------
     steps : list of Planned
-        What was computed over shifted events.
-    observations, events, leads
-        As the engine has them.
+        What was computed over moved events.
+    observed : Observed
     columns : mapping of str to array (n_observations,)
         The values to hold to.
+    way : {'shifted', 'weekly'}
     """
-    steps = _with_inputs(steps, {step.feature.name for step in steps if not is_shipped(step.feature)})
+    steps = [step for step in steps if not is_shipped(step.feature)]
     if not steps:
         return
-    order = _busiest_first(observations, events)
+    log = observed.tables.log
+    chunk = None if log is None else Chunk.of_all(log)
+    busiest = _busiest_first(observed)
+    busy = busiest[: max(1, len(busiest) // 2)]
     problems: dict[str, str] = {}
-    for position in np.unique(order[np.linspace(0, len(order) // 2, ALONE, dtype=int)]):
-        as_of = observations["as_of"].iloc[position]
-        batch = _batch(np.array([position]), observations, as_of)
-        _compare(steps, batch, (events, leads, columns), "alone, with its true times,", problems)
-    once = order[~observations["user_id"].iloc[order].duplicated().to_numpy()]  # a batch has each lead once
-    sample = np.sort(once[np.linspace(0, len(once) - 1, min(MOVED, len(once)), dtype=int)])
-    for move in MOVES:
-        batch = _batch(sample, observations, observations["as_of"].max() - move)
-        _compare(steps, batch, (events, leads, columns), f"with all times moved by {move.days} days", problems)
+    over_time = busy[np.argsort(observed.as_of[busy], kind="stable")]
+    for position in np.unique(over_time[np.linspace(0, len(over_time) - 1, ALONE, dtype=int)]):
+        call = Call(observed, np.array([position]), int(observed.as_of[position]))
+        _compare(steps, call, chunk, columns, ("alone, with its true times,", ADVICE[way]), problems)
+    once = busiest[observed.turn[busiest] == 0]  # a call has each lead once
+    sample = once[np.linspace(0, len(once) - 1, min(MOVED, len(once)), dtype=int)]
+    sample = sample[np.argsort(observed.lead[sample], kind="stable")]
+    if way == "weekly":  # leads observed at one time of the week can share a call
+        sample = sample[observed.as_of[sample] % WEEK == observed.as_of[sample[0]] % WEEK]
+    for move in MOVES[way]:
+        call = Call(observed, sample, int(observed.as_of[sample].max()) - move)
+        words = f"with all times moved by {move // (24 * HOUR)} days"
+        _compare(steps, call, chunk, columns, (words, ADVICE[way]), problems)
     raise_all(FeatureError, list(problems.values()))
 
 
-def is_shipped(each: Feature) -> bool:
-    """Whether a feature's function comes with leadscore."""
-    function = getattr(each.function, "func", each.function)  # an aggregate is a partial
-    return str(function.__module__).startswith("leadscore.")
-
-
-def _with_inputs(steps: list[Planned], names: set[str]) -> list[Planned]:
-    for step in reversed(steps):  # inputs stand before their users
-        if step.feature.name in names:
-            names |= {needed.name for needed in step.inputs.values()}
-    return [step for step in steps if step.feature.name in names]
-
-
-def _busiest_first(observations: pd.DataFrame, events: EventLog) -> Any:
-    n_events = events.n_events[events.users.get_indexer(observations["user_id"])]
+def _busiest_first(observed: Observed) -> Array:
+    n_events = np.zeros(len(observed), dtype="int64")
+    if observed.tables.log is not None:
+        counts = np.concatenate([np.diff(part.offsets) for part in observed.tables.log.parts])
+        has_events = observed.lead >= 0
+        n_events[has_events] = counts[observed.lead[has_events]]
     return np.argsort(-n_events, kind="stable")
-
-
-def _batch(positions: Any, observations: pd.DataFrame, now: pd.Timestamp) -> Batch:
-    rows = observations.iloc[positions]
-    return Batch(positions, pd.Index(rows["user_id"]), rows["as_of"], now)
 
 
 def _compare(
     steps: list[Planned],
-    batch: Batch,
-    computing: tuple[EventLog, pd.DataFrame, Columns],
-    how: str,
+    call: Call,
+    chunk: Chunk | None,
+    columns: Mapping[str, Array],
+    said: tuple[str, str],
     problems: dict[str, str],
 ) -> None:
-    """Compute the batch again and keep the first difference of each feature, in words."""
-    events, leads, columns = computing
-    again = {step.feature.name: columns[step.feature.name].copy() for step in steps}
-    compute_batch(steps, batch, events, leads, again, Stopwatch())
+    """Compute the call again and keep the first difference of each feature, in words."""
+    own = {step.feature.name for step in steps}
+    needed = {each.name for step in steps for each in step.inputs.values()} - own
+    inputs = {name: columns[name][call.positions] for name in needed}
+    again = compute_call(steps, call, chunk, inputs)
+    how, advice = said
     for step in steps:
         name = step.feature.name
-        first, second = columns[name][batch.positions], again[name][batch.positions]
-        if step.feature.dtype == "number":
-            same = np.isclose(first, second, rtol=1e-9, atol=1e-9, equal_nan=True)
-        else:
-            same = (first == second) | (pd.isna(first) & pd.isna(second))
+        first, second = columns[name][call.positions], again[name]
+        same = same_values(first, second)
         if not same.all():
             at = int(np.flatnonzero(~same)[0])
             problems.setdefault(
                 name,
-                f"feature '{name}' gives lead {batch.user_ids[at]!r} {first[at]} in one call over shifted events and "
-                f"{second[at]} {how}: it reads the calendar (months, weekdays, clock times), or other leads. Declare "
-                f"calendar=True for the first; a feature may not do the second",
+                f"feature '{name}' gives lead {call.user_ids[at]!r} {first[at]} in one call over shifted events and "
+                f"{second[at]} {how}: {advice}",
             )

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from leadscore.errors import FeatureError, did_you_mean, examples, raise_all
-from leadscore.features.aggregates import matching
+from leadscore.eventlog import EventLog
+from leadscore.features.compiled import as_numbers
 from leadscore.features.plan import Plan
 from leadscore.features.registry import Feature
 from leadscore.tables import Tables
@@ -22,40 +24,58 @@ def check_sources(plan: Plan, tables: Tables) -> None:
     ------
     FeatureError
     """
-    if tables.events is None:
+    if tables.log is None:
         if plan.needs_events:
             raise FeatureError(
                 f"{len(plan.needs_events)} features read events ({examples(plan.needs_events)}), and the data have "
                 f"none (data.events is not set): choose features that read the lead table, as in features=attributes"
             )
         return
-    types = set(tables.events["event_type"].unique())
     problems = [
         problem
         for step in plan.steps
         if step.feature.source == "events"
-        for problem in _lacking(step.feature, tables.events, types)
+        for problem in _lacking(step.feature, tables.log)
     ]
     raise_all(FeatureError, problems)
 
 
-def _lacking(each: Feature, events: pd.DataFrame, types: set[str]) -> Iterator[str]:
-    where = f"feature '{each.name}'"
-    absent = [name for name in each.columns if name not in events]
+def _lacking(each: Feature, log: EventLog) -> Iterator[str]:
+    where, spec, types = f"feature '{each.name}'", each.aggregate, log.words["event_type"]
+    absent = [name for name in each.columns if name not in log.names]
     if absent:
-        yield (
-            f"{where} reads the event column {examples(absent)}; the log has {', '.join(sorted(events))} "
-            f"(data.events.columns maps them)"
-        )
-    unseen = [name for name in each.event_types if name not in types]
+        there = ", ".join(sorted([*log.names, "user_id"]))
+        yield f"{where} reads the event column {examples(absent)}; the log has {there} (data.events.columns maps them)"
+    asked = sorted({name for some in spec.filters for name in some.event_type}) if spec else each.event_types
+    unseen = [name for name in asked if name not in types]
     if unseen:
         yield (
             f"{where} reads events of type {examples(unseen)}; no event has it. "
             f"{did_you_mean(unseen[0], types, 'Types in the log')} Map names with data.event_types"
         )
-    for column, values in each.aggregate.where if each.aggregate else ():
-        if column in events:
-            never = [value for value in values if not matching(events[column], [value]).any()]
+    if spec is None:
+        return
+    for name in sorted(spec.numbers):
+        if name in log.names and log.kind(name) != "number":
+            yield (
+                f"{where}: {spec.aggregate} needs a number, and the event column '{name}' is a {log.kind(name)}; "
+                f"data.events.numbers lists the columns that are numbers"
+            )
+    for column, values in sorted({pair for some in spec.filters for pair in some.where}):
+        if column in log.names:
+            never = [value for value in values if not _occurs(log, column, value)]
             if never:
-                known = did_you_mean(never[0], map(str, events[column].dropna().unique()[:20]), "Values there")
+                known = did_you_mean(never[0], _values(log, column), "Values there")
                 yield f"{where} counts events whose {column} is {examples(never)}; no event has it. {known}"
+
+
+def _occurs(log: EventLog, column: str, value: str) -> bool:
+    if column in log.words:
+        return value in log.words[column]
+    return any(bool(np.isin(part.columns[column], as_numbers([value])).any()) for part in log.parts)
+
+
+def _values(log: EventLog, column: str) -> list[str]:
+    if column in log.words:
+        return list(log.words[column][:20])
+    return [f"{value:g}" for value in pd.unique(log.parts[0].columns[column][:1000])[:20]]

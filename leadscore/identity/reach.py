@@ -18,6 +18,7 @@ _NOT_FOLLOWED = (
     "leadscore.errors",
     "leadscore.config",
     "leadscore.times",
+    "leadscore.features.aggregates",
     "leadscore.features.registry",
     "leadscore.features.contract",
     "leadscore.features.plan",

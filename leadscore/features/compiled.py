@@ -1,0 +1,351 @@
+"""All declared aggregates of a run in one walk over the log, block by block of leads.
+
+A block is small enough to stay in the processor's caches. In it, a filter's rows are picked once, a window's ends are
+found once for each (filter, lookback), and every aggregate reads what it needs from them.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from leadscore.eventlog import EventLog, LogPart
+from leadscore.features.aggregates import Aggregate, Filter
+from leadscore.features.local import local_mask
+from leadscore.features.observed import Observed
+from leadscore.times import parse_duration
+
+__all__ = ["Block", "Window", "compute_aggregates"]
+
+Array = np.ndarray[Any, Any]
+BLOCK_ROWS = 1 << 17  # events and observations of a block together
+MOST_COPIED = 1 << 22  # events copied at once for observations before which some had not arrived
+MICROSECOND = parse_duration("0.000001s")
+Rows = tuple[Array, Array]  # which rows of a block a filter picks, and where each lead's begin among them
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some leads' events and observations, sorted by lead and time.
+
+    Attributes
+    ----------
+    log : EventLog
+        For its words.
+    columns : mapping of str to array (n_events,)
+    offsets, asked : array of int64 (n_leads + 1,)
+        Where each lead's events, and its observations, begin.
+    as_of : array of int64 (n_observations,)
+    observations : array of int64 (n_observations,)
+        Their positions in the model table.
+    zones : callable
+        `zones(column) -> words`: each of the block's leads' time zone, from the lead table.
+    """
+
+    log: EventLog
+    columns: Mapping[str, Array]
+    offsets: Array
+    asked: Array
+    as_of: Array
+    observations: Array
+    zones: Callable[[str], Sequence[Any]]
+    lookups: dict[Any, Array]  # which codes of a text column a filter allows; shared by all blocks
+    _rows: dict[Filter, Rows] = field(default_factory=dict)
+    _windows: dict[tuple[Filter, str | None], "Window"] = field(default_factory=dict)
+
+    def window(self, wanted: Filter, lookback: str | None) -> "Window":
+        """Return what each observation sees of the events that a filter picks; built once, whoever asks."""
+        key = (wanted, lookback)
+        if key not in self._windows:
+            if wanted not in self._rows:
+                self._rows[wanted] = self._pick(wanted)
+            self._windows[key] = Window(self, *self._rows[wanted], lookback)
+        return self._windows[key]
+
+    def _pick(self, wanted: Filter) -> Rows:
+        mask = None
+        if wanted.event_type:
+            mask = self._is_one_of("event_type", wanted.event_type)
+        for column, values in wanted.where:
+            mask = _both(mask, self._is_one_of(column, values))
+        if wanted.when is not None:
+            mask = _both(mask, local_mask(self, wanted.when, wanted.zone))
+        if mask is None:
+            return np.arange(len(self.columns["timestamp"])), self.offsets
+        picked = np.flatnonzero(mask)
+        return picked, np.searchsorted(picked, self.offsets)
+
+    def _is_one_of(self, column: str, values: tuple[str, ...]) -> Array:
+        cells = self.columns[column]
+        if column not in self.log.words:
+            return np.isin(cells, as_numbers(values))
+        if (column, values) not in self.lookups:
+            words = self.log.words[column]
+            self.lookups[column, values] = np.append(words.isin(values), False)  # the last place is a missing text's
+        return self.lookups[column, values][cells]
+
+    def forget(self) -> None:
+        """Let go of the windows, which refer back: memory is free at once, not when circles are looked for."""
+        self._windows.clear()
+
+
+def _both(mask: Array | None, other: Array) -> Array:
+    return other if mask is None else mask & other
+
+
+def as_numbers(values: Sequence[str]) -> list[float]:
+    """Return the values that are numbers: in a column of numbers, `5` is 5.0 and `team` is nothing."""
+    numbers = []
+    for value in values:
+        try:
+            numbers.append(float(value))
+        except ValueError:
+            continue
+    return numbers
+
+
+@dataclass(frozen=True)
+class Window:
+    """The events of one filter and lookback, as each observation of a block sees them.
+
+    `low` and `high` are the half-open slice of `rows` in `[as_of - lookback, as_of)`.
+    """
+
+    block: Block
+    rows: Array
+    offsets: Array
+    lookback: str | None
+
+    @cached_property
+    def time(self) -> Array:
+        """When each event happened, in microseconds since 1970 (n_rows,)."""
+        return self.block.columns["timestamp"][self.rows]
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        from leadscore.features.kernel import bounds
+
+        n = len(self.block.as_of)
+        low, high = np.empty(n, dtype="int64"), np.empty(n, dtype="int64")
+        back = -1 if self.lookback is None else parse_duration(self.lookback) // MICROSECOND
+        bounds(self.time, self.offsets, self.block.as_of, self.block.asked, back, low, high)
+        return low, high
+
+    @property
+    def low(self) -> Array:
+        """The first event of each observation's window (n_observations,)."""
+        return self._ends[0]
+
+    @property
+    def high(self) -> Array:
+        """One past the last event of each observation's window (n_observations,)."""
+        return self._ends[1]
+
+    @cached_property
+    def n(self) -> Array:
+        """How many events each window holds (n_observations,)."""
+        return self.high - self.low
+
+    def values(self, column: str) -> Array:
+        """Return a column of the events (n_rows,)."""
+        return self.block.columns[column][self.rows]
+
+    def codes(self, column: str) -> tuple[Array, int]:
+        """Return a column's values as small integers, -1 where missing, and how many there are."""
+        values = self.values(column)
+        if column in self.block.log.words:
+            return values.astype("int32"), len(self.block.log.words[column])
+        different, codes = np.unique(values, return_inverse=True)
+        return np.where(np.isnan(values), -1, codes).astype("int32"), len(different)
+
+    def sums(self, column: str) -> tuple[Array, Array]:
+        """Return each window's sum of a number, missing ones left out, and how many there are."""
+        from leadscore.features.kernel import sums
+
+        total, n = np.empty(len(self.block.as_of)), np.empty(len(self.block.as_of), dtype="int64")
+        sums(self.values(column), self.offsets, self.block.asked, self.low, self.high, total, n)
+        return total, n
+
+    def variance(self, column: str) -> Array:
+        """Return each window's sample variance of a number, NaN below two values."""
+        from leadscore.features.kernel import moments
+
+        out = np.empty(len(self.block.as_of))
+        moments(self.values(column), self.offsets, self.block.asked, self.low, self.high, out)
+        return out
+
+    def extreme(self, column: str, sign: float) -> Array:
+        """Return each window's largest value (`sign` 1) or smallest (-1), NaN where there is none."""
+        from leadscore.features.kernel import extremes
+
+        out = np.empty(len(self.block.as_of))
+        extremes(self.values(column), self.offsets, self.block.asked, self.low, self.high, sign, out)
+        return out
+
+    def distinct(self, column: str) -> Array:
+        """Return how many different values each window holds."""
+        from leadscore.features.kernel import distinct
+
+        codes, n_codes = self.codes(column)
+        out, seen = np.empty(len(self.block.as_of), dtype="int64"), np.zeros(n_codes, dtype="int32")
+        distinct(codes, self.offsets, self.block.asked, self.low, self.high, seen, out)
+        return out
+
+    def active_days(self) -> Array:
+        """Return on how many days, of 24 hours counted back from `as_of`, each window has an event."""
+        from leadscore.features.kernel import active_days
+
+        out = np.empty(len(self.block.as_of), dtype="int64")
+        active_days(self.time, self.offsets, self.block.as_of, self.block.asked, self.low, self.high, out)
+        return out
+
+    def first(self, values: Array, missing: Any) -> Array:
+        """Return the value of each window's first event, `missing` where it holds none."""
+        return self._at(values, self.low, missing)
+
+    def last(self, values: Array, missing: Any) -> Array:
+        """Return the value of each window's last event, `missing` where it holds none."""
+        return self._at(values, self.high - 1, missing)
+
+    def _at(self, values: Array, rows: Array, missing: Any) -> Array:
+        if not len(values):
+            return np.full(len(rows), missing)
+        found: Array = np.where(self.n > 0, values[np.clip(rows, 0, len(values) - 1)], missing)
+        return found
+
+
+def compute_aggregates(
+    specs: Mapping[str, Aggregate],
+    evaluate: Callable[[Block, Aggregate], Array],
+    observed: Observed,
+    columns: Mapping[str, Array],
+    without: Mapping[str, Any],
+    *,
+    workers: int = 1,
+) -> dict[str, float]:
+    """Write every aggregate's value for every observation into `columns`.
+
+    Parameters
+    ----------
+    specs : mapping of str to Aggregate
+    evaluate : callable
+        `evaluate(block, spec)` returns one value for each of the block's observations.
+    observed : Observed
+    columns : mapping of str to array (n_observations,)
+        What is written to.
+    without : mapping of str to value
+        The value of a lead without events.
+    workers : int
+        Threads; the values do not depend on it.
+
+    Returns
+    -------
+    dict of str to float
+        Seconds spent on each, summed over threads; what several share counts for the first that asks.
+    """
+    needed = sorted({name for spec in specs.values() for name in spec.columns} | {"timestamp", "event_type"})
+
+    def compute(block: Block) -> dict[str, float]:
+        seconds = {}
+        for name, spec in specs.items():
+            started = time.perf_counter()
+            columns[name][block.observations] = evaluate(block, spec)
+            seconds[name] = time.perf_counter() - started
+        block.forget()
+        return seconds
+
+    walk = _Walk(observed, needed)
+    blocks = (block for part in observed.log.parts for block in walk.blocks(part))
+    total = dict.fromkeys(specs, 0.0)
+    eventless = np.flatnonzero(observed.lead < 0)
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        list(pool.map(lambda name: columns[name].__setitem__(eventless, without[name]), specs))
+        for seconds in pool.map(compute, blocks) if workers > 1 else map(compute, blocks):
+            for name, spent in seconds.items():
+                total[name] += spent
+    return total
+
+
+class _Walk:
+    """Cuts the log into blocks; observations before some of whose events had arrived come in blocks of their own."""
+
+    def __init__(self, observed: Observed, needed: Sequence[str]) -> None:
+        self.observed, self.needed = observed, needed
+        self.lookups: dict[Any, Array] = {}
+
+    def blocks(self, part: LogPart) -> Iterator[Block]:
+        asked = self.observed.asked(part)
+        weight = part.offsets + (asked - asked[0])
+        first = 0
+        while first < part.n_leads:
+            last = max(first + 1, int(np.searchsorted(weight, weight[first] + BLOCK_ROWS, side="right")) - 1)
+            if asked[last] > asked[first]:
+                yield from self._cut(part, first, last, asked[first : last + 1])
+            first = last
+
+    def _cut(self, part: LogPart, first: int, last: int, asked: Array) -> Iterator[Block]:
+        from leadscore.features.kernel import arrived
+
+        begin, end = int(part.offsets[first]), int(part.offsets[last])
+        offsets = part.offsets[first : last + 1] - begin
+        observations = self.observed.order[asked[0] : asked[-1]]
+        asked = asked - asked[0]
+        as_of = self.observed.as_of[observations]
+        columns = {name: np.array(part.columns[name][begin:end]) for name in self.needed}  # the log may be read-only
+        lead = np.arange(part.first_lead + first, part.first_lead + last)
+        if "ingested_at" not in part.columns:
+            yield self._block(columns, offsets, asked, as_of, observations, lead)
+            return
+        ingested = np.array(part.columns["ingested_at"][begin:end])
+        whole = np.empty(len(as_of), dtype=bool)
+        arrived(columns["timestamp"], ingested, offsets, as_of, asked, whole)
+        if whole.any():
+            n_before = np.concatenate([[0], np.cumsum(whole)])
+            yield self._block(columns, offsets, n_before[asked], as_of[whole], observations[whole], lead)
+        late = np.flatnonzero(~whole)
+        mine = np.repeat(np.arange(len(lead)), np.diff(asked))[late]
+        copied = np.cumsum(offsets[mine + 1] - offsets[mine])
+        for some in np.split(np.arange(len(late)), np.flatnonzero(np.diff(copied // MOST_COPIED)) + 1):
+            if len(some):
+                sees, which = (offsets[mine[some]], offsets[mine[some] + 1]), late[some]
+                yield self._late(columns, ingested, sees, as_of[which], observations[which], lead[mine[some]])
+
+    def _late(
+        self,
+        columns: Mapping[str, Array],
+        ingested: Array,
+        sees: tuple[Array, Array],
+        as_of: Array,
+        observations: Array,
+        lead: Array,
+    ) -> Block:
+        """Give each observation a copy of the events it knew, as if it were a lead of its own."""
+        from leadscore.features.kernel import known_rows
+
+        first, last = sees
+        rows, offsets = np.empty(int((last - first).sum()), dtype="int64"), np.empty(len(as_of) + 1, dtype="int64")
+        n = known_rows(columns["timestamp"], ingested, first, last, as_of, rows, offsets)
+        known = {name: values[rows[:n]] for name, values in columns.items()}
+        return self._block(known, offsets, np.arange(len(as_of) + 1), as_of, observations, lead)
+
+    def _block(
+        self,
+        columns: Mapping[str, Array],
+        offsets: Array,
+        asked: Array,
+        as_of: Array,
+        observations: Array,
+        lead: Array,
+    ) -> Block:
+        def zones(column: str) -> Sequence[Any]:
+            tables = self.observed.tables
+            row = np.full(len(self.observed.log.user_ids) + 1, -1)  # the last place is that of leads without events
+            row[tables.lead_codes] = np.arange(len(tables.leads))
+            named: Sequence[Any] = tables.leads[column].iloc[row[lead]].tolist()
+            return named
+
+        return Block(self.observed.log, columns, offsets, asked, as_of, observations, zones, self.lookups)

@@ -1,0 +1,239 @@
+"""The compiled loops behind declared aggregates: one walk over events sorted by (lead, time) each.
+
+All take the same shape. `offsets` (n_leads + 1) says where each lead's events begin, `asked` (n_leads + 1) where its
+observations begin, which stand in ascending `as_of`. So both ends of every window only move forward, and a walk costs
+events plus observations, however long the lookback. `low` and `high` (n_observations) are the half-open slice of
+events that an observation's window holds.
+
+The first call of each compiles it, once for a machine: the machine code is kept on disk (NUMBA_CACHE_DIR says where).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+
+__all__ = ["active_days", "arrived", "bounds", "distinct", "extremes", "known_rows", "moments", "sums"]
+
+DAY = 86_400_000_000  # microseconds
+SPLITTER = 134_217_729.0  # 2**27 + 1, Dekker (1971): halves a double's 53 bits
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no folder to keep the machine code in: it is compiled again by each process
+        return numba.njit(nogil=True)(function)
+
+
+@_compiled
+def bounds(time: Any, offsets: Any, as_of: Any, asked: Any, lookback: int, low: Any, high: Any) -> None:
+    """Write each observation's window `[as_of - lookback, as_of)`; a negative lookback is everything before `as_of`."""
+    for lead in range(len(offsets) - 1):
+        first = last = offsets[lead]
+        end = offsets[lead + 1]
+        for k in range(asked[lead], asked[lead + 1]):
+            now = as_of[k]
+            while last < end and time[last] < now:
+                last += 1
+            if lookback >= 0:
+                while first < last and time[first] < now - lookback:
+                    first += 1
+            low[k], high[k] = first, last
+
+
+@_compiled
+def arrived(time: Any, ingested: Any, offsets: Any, as_of: Any, asked: Any, whole: Any) -> None:
+    """Write whether every event before an observation's `as_of` had arrived by then."""
+    for lead in range(len(offsets) - 1):
+        last = offsets[lead]
+        latest = np.int64(-(2**62))
+        for k in range(asked[lead], asked[lead + 1]):
+            while last < offsets[lead + 1] and time[last] < as_of[k]:
+                latest = max(latest, ingested[last])
+                last += 1
+            whole[k] = latest <= as_of[k]
+
+
+@_compiled
+def known_rows(time: Any, ingested: Any, first: Any, last: Any, as_of: Any, rows: Any, offsets: Any) -> int:
+    """Write the events of each observation's lead (`first` up to `last`) that were known at its `as_of`; how many."""
+    n = 0
+    for k in range(len(as_of)):
+        offsets[k] = n
+        for row in range(first[k], last[k]):
+            if time[row] < as_of[k] and ingested[row] <= as_of[k]:
+                rows[n] = row
+                n += 1
+    offsets[len(as_of)] = n
+    return n
+
+
+@_compiled
+def _two_sum(a: float, b: float) -> Any:
+    """Return a + b and its rounding error, exactly (Knuth, TAOCP 2, 4.2.2 theorem B)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+@_compiled
+def _two_product(a: float, b: float) -> Any:
+    """Return a * b and its rounding error, exactly (Dekker 1971)."""
+    product = a * b
+    big = SPLITTER * a
+    a_high = big - (big - a)
+    big = SPLITTER * b
+    b_high = big - (big - b)
+    a_low, b_low = a - a_high, b - b_high
+    return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+
+
+@_compiled
+def _largest(offsets: Any) -> int:
+    most = 0
+    for lead in range(len(offsets) - 1):
+        most = max(most, offsets[lead + 1] - offsets[lead])
+    return most
+
+
+@_compiled
+def sums(values: Any, offsets: Any, asked: Any, low: Any, high: Any, total: Any, n: Any) -> None:
+    """Write the sum of each window's values and how many there are, NaN left out.
+
+    Differences of running sums, each carried with its rounding errors (Ogita, Rump and Oishi 2005, Sum2): as exact as
+    adding the window up alone, so 0.01 after a million stays 0.01.
+    """
+    size = _largest(offsets) + 1
+    sum_to, error_to, n_to = np.empty(size), np.empty(size), np.empty(size, dtype=np.int64)
+    for lead in range(len(offsets) - 1):
+        begin = offsets[lead]
+        sum_to[0] = error_to[0] = 0.0
+        n_to[0] = 0
+        for row in range(begin, offsets[lead + 1]):
+            i = row - begin
+            value = values[row]
+            if not np.isnan(value):
+                sum_to[i + 1], error = _two_sum(sum_to[i], value)
+                error_to[i + 1], n_to[i + 1] = error_to[i] + error, n_to[i] + 1
+            else:
+                sum_to[i + 1], error_to[i + 1], n_to[i + 1] = sum_to[i], error_to[i], n_to[i]
+        for k in range(asked[lead], asked[lead + 1]):
+            a, b = low[k] - begin, high[k] - begin
+            difference, error = _two_sum(sum_to[b], -sum_to[a])
+            total[k] = difference + (error + (error_to[b] - error_to[a]))
+            n[k] = n_to[b] - n_to[a]
+
+
+@_compiled
+def moments(values: Any, offsets: Any, asked: Any, low: Any, high: Any, variance: Any) -> None:
+    """Write each window's sample variance (n - 1), NaN where fewer than two values.
+
+    n * sum(x**2) - sum(x)**2, over n * (n - 1), with sums, squares and their difference carried to twice the precision
+    of a double, so that the cancellation which makes this formula infamous costs nothing that shows.
+    """
+    size = _largest(offsets) + 1
+    s, s_error, q, q_error = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
+    n_to = np.empty(size, dtype=np.int64)
+    for lead in range(len(offsets) - 1):
+        begin = offsets[lead]
+        s[0] = s_error[0] = q[0] = q_error[0] = 0.0
+        n_to[0] = 0
+        for row in range(begin, offsets[lead + 1]):
+            i = row - begin
+            value = values[row]
+            if not np.isnan(value):
+                s[i + 1], error = _two_sum(s[i], value)
+                s_error[i + 1] = s_error[i] + error
+                square, square_error = _two_product(value, value)
+                q[i + 1], error = _two_sum(q[i], square)
+                q_error[i + 1] = q_error[i] + (error + square_error)
+                n_to[i + 1] = n_to[i] + 1
+            else:
+                s[i + 1], s_error[i + 1], q[i + 1], q_error[i + 1] = s[i], s_error[i], q[i], q_error[i]
+                n_to[i + 1] = n_to[i]
+        for k in range(asked[lead], asked[lead + 1]):
+            a, b = low[k] - begin, high[k] - begin
+            n = n_to[b] - n_to[a]
+            if n < 2:
+                variance[k] = np.nan
+                continue
+            x, x_low = _two_sum(s[b], -s[a])
+            x_low += s_error[b] - s_error[a]
+            y, y_low = _two_sum(q[b], -q[a])
+            y_low += q_error[b] - q_error[a]
+            xx, xx_low = _two_product(x, x)
+            xx_low += 2.0 * x * x_low
+            ny, ny_low = _two_product(float(n), y)
+            ny_low += n * y_low
+            difference, error = _two_sum(ny, -xx)
+            variance[k] = max(0.0, difference + (error + (ny_low - xx_low))) / (n * (n - 1.0))
+
+
+@_compiled
+def extremes(values: Any, offsets: Any, asked: Any, low: Any, high: Any, sign: float, out: Any) -> None:
+    """Write each window's largest value (`sign` 1) or smallest (-1), NaN where there is none.
+
+    A queue holds the rows that can still become the extreme: each enters and leaves once.
+    """
+    queue = np.empty(_largest(offsets) + 1, dtype=np.int64)
+    for lead in range(len(offsets) - 1):
+        head = tail = 0
+        row = offsets[lead]
+        for k in range(asked[lead], asked[lead + 1]):
+            while row < high[k]:
+                value = values[row]
+                if not np.isnan(value):
+                    while tail > head and sign * values[queue[tail - 1]] <= sign * value:
+                        tail -= 1
+                    queue[tail] = row
+                    tail += 1
+                row += 1
+            while head < tail and queue[head] < low[k]:
+                head += 1
+            out[k] = values[queue[head]] if head < tail else np.nan
+
+
+@_compiled
+def distinct(codes: Any, offsets: Any, asked: Any, low: Any, high: Any, seen: Any, out: Any) -> None:
+    """Write how many different codes each window holds, those below 0 left out; `seen` is zeros, one a code."""
+    for lead in range(len(offsets) - 1):
+        first = last = offsets[lead]
+        n = 0
+        for k in range(asked[lead], asked[lead + 1]):
+            while last < high[k]:
+                code = codes[last]
+                if code >= 0:
+                    n += seen[code] == 0
+                    seen[code] += 1
+                last += 1
+            while first < low[k]:
+                code = codes[first]
+                if code >= 0:
+                    seen[code] -= 1
+                    n -= seen[code] == 0
+                first += 1
+            out[k] = n
+        for row in range(first, last):
+            if codes[row] >= 0:
+                seen[codes[row]] = 0
+
+
+@_compiled
+def active_days(time: Any, offsets: Any, as_of: Any, asked: Any, low: Any, high: Any, out: Any) -> None:
+    """Write on how many days, of 24 hours counted back from `as_of`, each window has an event.
+
+    Two observations at the same time of day cut a lead's events into the same days, so their borders are counted once.
+    """
+    days_to = np.empty(_largest(offsets) + 1, dtype=np.int64)
+    for lead in range(len(offsets) - 1):
+        begin, end = offsets[lead], offsets[lead + 1]
+        phase = np.int64(-1)
+        for k in range(asked[lead], asked[lead + 1]):
+            if as_of[k] % DAY != phase:
+                phase = as_of[k] % DAY
+                for row in range(begin, end):
+                    new = row == begin or (phase - time[row]) // DAY != (phase - time[row - 1]) // DAY
+                    days_to[row - begin] = new if row == begin else days_to[row - begin - 1] + new
+            out[k] = days_to[high[k] - 1 - begin] - days_to[low[k] - begin] + 1 if high[k] > low[k] else 0
