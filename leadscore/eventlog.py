@@ -32,7 +32,7 @@ __all__ = [
 
 Array = np.ndarray[Any, Any]
 MISSING = -1  # the code of a missing text
-PART_ROWS = 8_000_000  # a log of more rows is cut into parts of about this many, by a hash of the lead's id
+PART_ROWS = 12_000_000  # a log of more rows is cut into parts of about this many, by a hash of the lead's id
 OWN = ("user_id", "timestamp", "event_type")
 TIMES = ("timestamp", "ingested_at")
 
@@ -252,7 +252,9 @@ def code_columns(events: pd.DataFrame) -> tuple[dict[str, Array], dict[str, pd.I
 
 
 def _used(codes: Array, words: pd.Index) -> tuple[Array, pd.Index]:
-    used = np.bincount(codes[codes >= 0], minlength=len(words)) > 0
+    used = np.zeros(len(words) + 1, dtype=bool)
+    used[codes] = True  # the last place is that of a missing text
+    used = used[:-1]
     if used.all():
         return codes, words
     place = np.append(np.cumsum(used) - 1, MISSING)
@@ -310,12 +312,11 @@ def canonical_order(lead: Array, n_leads: int, columns: Mapping[str, Array]) -> 
     else:
         by_time = np.argsort(time)  # ties are put in order below
         order = by_time[group_rows(lead[by_time], n_leads)[0]]
-    starts = np.ones(len(order) + 1, dtype=bool)  # of an instant of a lead; the end counts as one
-    starts[1:-1] = ~_same([lead, time], order)
-    tied = np.flatnonzero(~(starts[:-1] & starts[1:]))
-    if len(tied):  # few rows share an instant: only they are compared by content
+    again = _tied(order, lead, time)
+    if len(again):  # few rows share an instant: only they are compared by content
+        tied = np.union1d(again, again - 1)
         rows = order[tied]
-        instant = np.cumsum(starts[:-1])[tied]
+        instant = np.cumsum(~np.isin(tied, again))
         keys = [_sortable(columns[name][rows]) for name in _by_name(columns)]
         order[tied] = rows[np.lexsort((rows, *reversed(keys), instant))]
     return order
@@ -323,24 +324,23 @@ def canonical_order(lead: Array, n_leads: int, columns: Mapping[str, Array]) -> 
 
 def repeated_rows(order: Array, lead: Array, columns: Mapping[str, Array]) -> Array:
     """Return the rows that equal one before them in canonical order throughout."""
-    again = np.flatnonzero(_same([lead, columns["timestamp"]], order)) + 1
+    again = _tied(order, lead, columns["timestamp"])
     for name in _by_name(columns):
         values = columns[name]
         again = again[_sortable(values[order[again]]) == _sortable(values[order[again - 1]])]
     return order[again]
 
 
+def _tied(order: Array, lead: Array, time: Array) -> Array:
+    """Return the places in `order` of rows with the lead and time of the row before them."""
+    in_order = time[order]
+    again = np.flatnonzero(in_order[1:] == in_order[:-1]) + 1
+    of_one_lead: Array = again[lead[order[again]] == lead[order[again - 1]]]
+    return of_one_lead
+
+
 def _by_name(columns: Mapping[str, Array]) -> list[str]:
     return ["event_type", *sorted(set(columns) - {"timestamp", "event_type"})]
-
-
-def _same(columns: Iterable[Array], order: Array) -> Array:
-    """Return which rows, from the second on, have the values of the row before them."""
-    same = np.ones(max(len(order) - 1, 0), dtype=bool)
-    for values in columns:
-        sorted_values = values[order]
-        same &= sorted_values[1:] == sorted_values[:-1]
-    return same
 
 
 def _sortable(values: Array) -> Array:

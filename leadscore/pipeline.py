@@ -19,6 +19,9 @@ from leadscore.results import Baseline, Dataset, FoldResult, TrainedRun, Windows
 if TYPE_CHECKING:
     from leadscore.evaluate import Check, Evaluation
     from leadscore.features import Plan
+    from leadscore.features.audit import AuditReport
+    from leadscore.features.build import ColumnCache
+    from leadscore.tables import Tables
 
 __all__ = ["add_features", "build_dataset", "compose", "plan_run", "run", "train_model", "walk_to_folds"]
 
@@ -103,22 +106,27 @@ def plan_run(config: Config) -> "Plan":
         raise ConfigError(
             f"model.name {config.model.name} does not belong to the other keys of model: choose with model="
         )
-    return make_plan(config.features, config.definitions, config.data.known_at_creation)
+    numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
+    return make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
 
 
 def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
     """Load, check and observe, and lay the folds: all that needs no feature."""
-    from leadscore.data import load_tables
+    from leadscore.data import prepared_tables
     from leadscore.features import check_sources
     from leadscore.schemas import check_raw
     from leadscore.split import make_folds
+    from leadscore.store import open_store
     from leadscore.window import left_out, observe
+
+    def check(tables: "Tables") -> None:
+        step("checking tables")
+        check_raw(tables, config.data)
 
     plan = plan_run(config)
     step("loading tables")
-    tables = load_tables(config.data)
-    step("checking tables")
-    check_raw(tables, config.data)
+    store = open_store(config.compute)
+    tables = prepared_tables(config.data, store, check)
     check_sources(plan, tables)
     step("observing leads")
     observations = observe(tables, config.window, config.data.statuses, config.data.labels)
@@ -126,7 +134,7 @@ def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
         folds = make_folds(observations.frame, observations.horizon, config.validation)
     except WindowError as error:
         raise WindowError(f"{error}. Observed: {left_out(observations.counts)}") from None
-    return Windows(config, plan, tables, observations, folds)
+    return Windows(config, plan, tables, observations, folds, store)
 
 
 def build_dataset(config: Config, step: Step = log.info) -> Dataset:
@@ -163,11 +171,39 @@ def add_features(windows: Windows, step: Step = log.info) -> Dataset:
     from leadscore.schemas import check_table
 
     step("building features")
-    table = build(windows.tables, windows.observations.frame, windows.plan)
+    observations, compute = windows.observations.frame, windows.config.compute
+    known = _known_columns(windows)
+    table = build(windows.tables, observations, windows.plan, workers=compute.workers, cache=known)
+    audit = _audited(windows, step)
     step("checking the model table")
-    labels = windows.observations.frame["label"].set_axis(table.X.index)
+    labels = observations["label"].set_axis(table.X.index)
     check_table(table.X, labels, {each.name: each for each in windows.plan.columns})
-    return Dataset(windows.config, windows.plan, windows.tables, windows.observations, windows.folds, table)
+    return Dataset(windows.config, windows.plan, windows.tables, windows.observations, windows.folds, table, audit)
+
+
+def _audited(windows: Windows, step: Step) -> "AuditReport | None":
+    """Try whether the features are what they declare; refuse those that are not."""
+    from leadscore.features.audit import audit, raise_findings
+
+    config = windows.config
+    if config.audit == "off":
+        return None
+    step("auditing features")
+    report = audit(windows.plan, windows.tables, windows.observations.frame, level=config.audit)
+    raise_findings(report)
+    return report
+
+
+def _known_columns(windows: Windows) -> "ColumnCache | None":
+    """Return the columns that earlier runs have left in the cache, each under all that decides its values."""
+    if windows.store is None:
+        return None
+    from leadscore.features.columns import StoredColumns
+    from leadscore.identity.columns import column_keys
+    from leadscore.identity.content import data_hash
+
+    tables, observations = windows.tables, windows.observations.frame
+    return StoredColumns(windows.store, column_keys(windows.plan, data_hash(tables), tables, observations))
 
 
 def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> TrainedRun:

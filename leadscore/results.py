@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from leadscore.evaluate import Check, Evaluation
     from leadscore.features import FeatureTable, Plan
+    from leadscore.features.audit import AuditReport
     from leadscore.model import Model
     from leadscore.split import Fold
+    from leadscore.store import Store
     from leadscore.tables import Tables
     from leadscore.window import Observations
 
@@ -28,6 +30,7 @@ class Windows:
     tables: "Tables"
     observations: "Observations"
     folds: "list[Fold]"
+    store: "Store | None" = None  # the cache that the tables came through; what is computed from them may be kept too
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Dataset:
     folds : list of Fold
     table : FeatureTable
         `table.X` has the observations' rows in their order.
+    audit : AuditReport or None
+        What was tried on the features, and what a person should look at; None where `audit=off`.
     """
 
     config: Config
@@ -52,11 +57,17 @@ class Dataset:
     observations: "Observations"
     folds: "list[Fold]"
     table: "FeatureTable"
+    audit: "AuditReport | None" = None
 
     @property
     def X(self) -> "pd.DataFrame":
         """The model table (n_observations, n_features), indexed by (`user_id`, `as_of`)."""
         return self.table.X
+
+    @property
+    def reviews(self) -> list[str]:
+        """What the audit wants a person to look at, a sentence each."""
+        return [each.message for each in self.audit.findings] if self.audit else []
 
     @property
     def y(self) -> "pd.Series":

@@ -85,7 +85,7 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     strongest = ", ".join(run.importance["feature"].head(3))
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
     console.print(_metrics(run))
-    for note in [*run.warnings, *dataset.table.notes]:
+    for note in [*run.warnings, *dataset.table.notes, *dataset.reviews]:
         console.print(f"note      {note}")
     for check in run.checks:
         if MARKS[check.result]:

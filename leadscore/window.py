@@ -113,7 +113,11 @@ def left_out(counts: Mapping[str, int]) -> str:
 
 
 def _candidates(tables: Tables, window: WindowConfig) -> pd.DataFrame:
-    """Return every (lead, as_of) the window speaks of: `user_id`, `as_of`, `lead_row`."""
+    """Return every (lead, as_of) the window speaks of: `user_id`, `as_of`, `lead_row`.
+
+    With `floor=1d`, a lead of 5 March 17:20 is observed a week later at 12 March 00:00: it is scored in the nightly
+    batch, and sees what that one sees.
+    """
     leads = tables.leads
     rows = np.arange(len(leads))
     if isinstance(window, SnapshotsWindow):
@@ -130,6 +134,8 @@ def _candidates(tables: Tables, window: WindowConfig) -> pd.DataFrame:
         raise WindowError(
             "window=given needs the lead table to carry as_of: map it in data.leads.columns, or choose another window"
         )
+    if floor := getattr(window, "floor", None):
+        as_of = as_of.dt.floor(pd.Timedelta(parse_duration(floor))).astype(as_of.dtype)
     return pd.DataFrame({"user_id": leads["user_id"], "as_of": as_of, "lead_row": rows})
 
 

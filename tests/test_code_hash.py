@@ -512,7 +512,11 @@ def test_a_reworded_message_renames_no_run_and_an_edited_aggregate_those_that_us
     edit("model/registry.py", "is registered twice", "is there twice")
     edit("times.py", "is finer than", "is more exact than")
     assert hashes() == before
-    edit("features/kinds.py", "    return _window(block, spec).active_days()", "    return 2 * _window(block, spec).active_days()")
+    edit(
+        "features/kinds.py",
+        "    return _window(block, spec).active_days()",
+        "    return 2 * _window(block, spec).active_days()",
+    )
     after = hashes()
     assert (after[0] != before[0], after[1] == before[1]) == (True, True)
 
@@ -522,6 +526,8 @@ ENGINE = [
     ("terminal.py", "def show_run", "def show_runs", False),
     ("config/safety.py", "def unsafe_parts", "def unsafe_part", False),
     ("record/shelf.py", "class Shelf", "class Shelves", False),
+    ("features/audit/report.py", "class Finding", "class Found", False),
+    ("store.py", "class Store", "class Stores", False),
     ("window.py", "def observe", "def observed", True),
     ("window.py", '"""The window room', '"""The room of windows', False),
     ("window.py", "\n\n\ndef observe", "\n\n\n# why\n\ndef observe", False),

@@ -275,7 +275,7 @@ def test_a_sum_of_words_is_refused_with_the_key_that_makes_them_numbers():
         ),
         (
             {"aggregate": "trend", "column": "amount", "recent": "2d", "lookback": "7d"},
-            "amount a day over events in the last 2d, minus the same in the time before that, in the 7d before the score",
+            "amount a day over events in the last 2d, minus the same in the time before that, in the 7d before",
         ),
         (
             SPECS["each"],

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "leadscore"
 
 # The hall: values, words and contracts that every room may use.
-HALL = {"errors", "times", "tables", "eventlog", "results", "config"}
+HALL = {"errors", "times", "tables", "eventlog", "eventlog_file", "results", "config", "store", "sealed"}
 ROOMS = {
     "data",
     "schemas",
@@ -27,7 +27,7 @@ ROOMS = {
 # The exceptions: the record and the report draw folds and list metrics, the model room writes its own folder.
 ALLOWED = {("record", "split"), ("record", "model"), ("report", "split"), ("report", "record"), ("report", "evaluate")}
 # They know the way: doors call the pipeline, the pipeline walks through the rooms.
-WALKERS = {"pipeline", "door", "train", "terminal", "__init__", "__main__"}
+WALKERS = {"pipeline", "door", "train", "terminal", "testing", "verbs", "__init__", "__main__"}
 HEAVY = {"pandas", "numpy", "sklearn", "lightgbm", "pandera", "pyarrow", "scipy", "matplotlib"}
 
 
@@ -116,3 +116,30 @@ def test_help_and_refusals_start_without_heavy_libraries(arguments, tmp_path):
     )
     loaded = set(done.stdout.split("IMPORTED")[1].split())
     assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["features", "--help"],
+        ["features", "new", "--help"],
+        ["data", "cache", "--help"],
+        ["--version"],
+        ["features", "shwo"],
+    ],
+)
+def test_the_command_answers_for_itself_with_the_standard_library_alone(arguments, tmp_path):
+    code = (
+        "import sys\n"
+        "from leadscore.__main__ import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('IMPORTED', *sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "leadscore" in done.stdout + done.stderr
+    loaded = set(done.stdout.split("IMPORTED")[1].split())
+    assert not loaded & (HEAVY | {"hydra", "omegaconf", "yaml", "rich", "jinja2"})

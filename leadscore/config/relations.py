@@ -67,10 +67,10 @@ def _window(config: Config) -> Iterator[str]:
         yield f"window.start {window.start} is not before window.end {window.end}: no observation can lie between them"
     if not parse_duration(window.horizon) and window.name != "given":
         yield "window.horizon 0d: an outcome needs time to happen; only window=given may have none"
-    if isinstance(window, SnapshotsWindow):
-        for key in ("every", "max_age"):
-            if not parse_duration(getattr(window, key)):
-                yield f"window.{key} must be longer than 0d"
+    for key in ("every", "max_age", "floor"):
+        length = getattr(window, key, None)
+        if length is not None and not parse_duration(length):
+            yield f"window.{key} must be longer than 0d"
     has_as_of = isinstance(config.data, FilesData) and "as_of" in config.data.leads.columns
     if isinstance(window, DelayWindow | SnapshotsWindow) and has_as_of:
         yield f"data.leads.columns maps as_of, but window={window.name} makes its own: choose window=given or unmap it"

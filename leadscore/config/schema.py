@@ -163,6 +163,7 @@ class DelayWindow(WindowConfig):
 
     name: str = "delay"
     delay: str = duration()
+    floor: str | None = duration(None)  # as_of is moved back to a multiple of it since 1970 UTC: 1d is midnight
 
 
 @dataclass
@@ -179,6 +180,7 @@ class GivenWindow(WindowConfig):
     """The lead table carries `as_of`; it may carry the label, and a lead may have several rows."""
 
     name: str = "given"
+    floor: str | None = duration(None)  # as for a delay
 
 
 # --- model ------------------------------------------------------------------------------------------
@@ -267,9 +269,13 @@ class TrackingConfig:
 
 @dataclass
 class ComputeConfig:
-    """Where a run computes."""
+    """Where a run computes, and what it keeps so that the next one need not: nothing here changes a number."""
 
     name: str = MISSING
+    cache: bool = unhashed(True)  # keep prepared tables and feature columns on disk and use them again
+    cache_dir: str | None = unhashed(None)  # null: leadscore in $XDG_CACHE_HOME, else in ~/.cache
+    cache_limit_gb: float = unhashed(20.0, above=0)  # what was not used for longest goes first
+    workers: int = unhashed(1, at_least=1)  # processes for feature functions
 
 
 @dataclass
@@ -289,6 +295,7 @@ class Config:
     notes: str = ""
     validate_only: bool = False  # show the run, its folds and counts, and stop
     report: bool = True
+    audit: str = choice("sample", "sample", "full", "off")  # are features what they declare? tried on a few leads
     # Which sets were chosen, for people to read; Hydra does not see it and nothing depends on it.
     feature_sets: list[str] = field(default_factory=list, metadata={"omegaconf_ignore": True})
 

@@ -10,7 +10,7 @@ from leadscore.config.plus import BASE, GROUP, added_sets
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["chosen_sets", "disagreeing_sets"]
+__all__ = ["chosen_sets", "disagreeing_sets", "set_entries"]
 
 
 def chosen_sets(hydra: Any) -> list[str]:
@@ -43,7 +43,7 @@ def disagreeing_sets(tree: DictConfig, loader: "ConfigLoader") -> list[str]:
     given: dict[str, tuple[str, Any]] = {}
     problems = []
     for name in chosen:
-        for feature, parameters in _set(name, loader).items():
+        for feature, parameters in set_entries(name, loader).items():
             first, earlier = given.setdefault(feature, (name, parameters))
             if earlier != parameters:
                 problems.append(
@@ -53,13 +53,13 @@ def disagreeing_sets(tree: DictConfig, loader: "ConfigLoader") -> list[str]:
     return problems
 
 
-def _set(name: str, loader: Any) -> dict[str, Any]:
+def set_entries(name: str, loader: Any) -> dict[str, Any]:
     """Read one set's file, and the sets that it builds on; composing each would cost as much as the run's config."""
     loaded = loader.repository.load_config(f"{GROUP}/{name}")
     features: dict[str, Any] = {}
     for default in loaded.defaults_list:
         if not default.is_self():
-            features |= _set(default.get_name(), loader)
+            features |= set_entries(default.get_name(), loader)
     own = OmegaConf.to_container(loaded.config, resolve=False)
     assert isinstance(own, dict)
     return features | {str(feature): parameters for feature, parameters in own.items()}

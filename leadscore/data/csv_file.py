@@ -91,8 +91,12 @@ class CsvFile:
             f"{self.key}.separator decides, should it be {other[0]!r}?"
         )
 
-    def read(self, names: Sequence[str]) -> tuple[pa.Table, Part]:
-        """Return the named columns as text and where their rows stand.
+    def read(self, name: str) -> pa.Table:
+        """Return one column of those whose head was asked for."""
+        return self._table.select([name])
+
+    def head(self, names: Sequence[str]) -> tuple[pa.Table, Part]:
+        """Read the named columns as text; return them without their rows, and where their rows stand.
 
         Raises
         ------
@@ -112,7 +116,8 @@ class CsvFile:
         part = Part(self.name, table.num_rows, lines)
         if ragged:
             raise DataError(self._ragged(ragged, Part(self.name, n_rows, lines)))
-        return table, part
+        self._table, self.text = table, ""  # of a long file, text and columns together are a burden
+        return table.slice(0, 0), part
 
     def _parse(self, names: Sequence[str], ragged: list[Any]) -> pa.Table:
         def keep(row: Any) -> str:

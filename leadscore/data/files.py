@@ -2,7 +2,7 @@
 
 import glob
 import stat
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,22 @@ __all__ = ["RawTable", "find_files", "read_files"]
 
 KINDS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
 READABLE = ", ".join(KINDS)
+
+
+class Columns(Mapping[str, Column]):
+    """Columns that are read when they are asked for, and not held: a long log's fit in memory one by one."""
+
+    def __init__(self, names: Sequence[str], read: Callable[[str], Column]) -> None:
+        self._names, self._read = names, read
+
+    def __getitem__(self, name: str) -> Column:
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 @dataclass(frozen=True)
@@ -132,27 +148,37 @@ def read_files(
     ------
     DataError
         A broken file, a doubled or missing column, no rows, types that differ between the files, or a file that
-        changed while it was read.
+        changed while it was read; a column may raise it when it is asked for.
     """
     before = {path: _stamp(path) for path in paths}
     files = [_open(path, table, key) for path in paths]
     names = list(dict.fromkeys(name for file in files for name in file.names))
     chosen = list(dict.fromkeys(choose(names, files[0].separator_hint()))) or names[:1]  # one, to count the rows
     raise_all(DataError, [problem for file in files for problem in _column_problems(file, chosen)])
-    pieces = [file.read(chosen) for file in files]
+    heads = [file.head(chosen) for file in files]
+    _check_unchanged(before)
+    origin = Origin(table.path, tuple(part for _, part in heads))
+    if not origin.n_rows:
+        raise DataError(
+            f"{origin.label} has a header and no rows" if _kind(paths[0]) == "CSV" else f"{origin.label} has no rows"
+        )
+    _joined([head for head, _ in heads], chosen, origin)
+
+    def column(name: str) -> Column:
+        cells = _joined([file.read(name) for file in files], [name], origin).column(name)
+        _check_unchanged(before)
+        pa.default_memory_pool().release_unused()  # what the column before it took
+        return Column(cells, name, key, origin)
+
+    return RawTable(Columns(chosen, column), origin, tuple(name for name in names if name not in chosen))
+
+
+def _check_unchanged(before: Mapping[Path, tuple[int, int, int]]) -> None:
     changed = [path for path, stamp in before.items() if _stamp(path) != stamp]
     if changed:
         raise DataError(
             f"{examples(path.name for path in changed)} changed while being read: start again when the export is done"
         )
-    origin = Origin(table.path, tuple(part for _, part in pieces))
-    if not origin.n_rows:
-        raise DataError(
-            f"{origin.label} has a header and no rows" if _kind(paths[0]) == "CSV" else f"{origin.label} has no rows"
-        )
-    joined = _joined([piece for piece, _ in pieces], chosen, origin)
-    columns = {name: Column(joined.column(name), name, key, origin) for name in chosen}
-    return RawTable(columns, origin, tuple(name for name in names if name not in chosen))
 
 
 def _open(path: Path, table: TableConfig, key: str) -> "CsvFile | ParquetFile":

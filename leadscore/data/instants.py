@@ -219,16 +219,19 @@ def _from_epoch(column: Column, rule: TimeRule, findings: Findings) -> pd.Series
 
 def _from_numbers(column: Column, numbers: pa.ChunkedArray, unit: str, findings: Findings) -> pd.Series:
     """Return instants of whole numbers of `unit` since 1970."""
-    valid = np.asarray(numbers.is_valid())
-    counted = np.asarray(numbers.fill_null(0)).astype("int64")
+    valid = np.asarray(numbers.is_valid()) if numbers.null_count else None
+    counted = np.asarray(numbers.fill_null(0) if numbers.null_count else numbers).astype("int64", copy=False)
     if unit == "ns":
         _count_finer(column, int((counted % 1000 != 0).sum()), findings)
         micros = counted // 1000
     else:
         farthest = YEAR_10000 * PER_SECOND[unit]  # far out of range already; farther would overflow
-        micros = np.clip(counted, -farthest, farthest) * (10**6 // PER_SECOND[unit])
-    instants = pd.Series(micros.view("datetime64[us]")).where(valid)
-    return instants.dt.tz_localize("UTC")
+        if len(counted) and (counted.min() < -farthest or counted.max() > farthest):
+            counted = np.clip(counted, -farthest, farthest)
+        micros = counted if unit == "us" else counted * (10**6 // PER_SECOND[unit])
+    if valid is not None:
+        micros = np.where(valid, micros, np.iinfo("int64").min)  # NaT
+    return pd.Series(micros.view("datetime64[us]")).dt.tz_localize("UTC")
 
 
 def _count_finer(column: Column, n: int, findings: Findings) -> None:

@@ -1,11 +1,12 @@
 """The loading room's door: from a data config to `Tables`."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from leadscore.config.schema import DataConfig, DemoData, FilesData
+from leadscore.config.schema import ComputeConfig, DataConfig, DemoData, FilesData
 from leadscore.data.edge import type_events, type_leads
 from leadscore.data.origin import Findings
 from leadscore.data.rows import complete_until, settle_events, settle_leads
@@ -16,13 +17,16 @@ from leadscore.times import parse_instant
 __all__ = ["load_events", "load_tables", "read_tables"]
 
 
-def load_tables(config: DataConfig) -> Tables:
+def load_tables(config: DataConfig, folder: Path | None = None) -> Tables:
     """Return the tables that a data config names, read from files or simulated.
 
     Parameters
     ----------
     config : DataConfig
         `FilesData` or `DemoData`, as `compose(...).data` holds it.
+    folder : Path, optional
+        An empty one, where an event log of several parts is written while it is made and then mapped from: a long log
+        never stands in memory twice.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def load_tables(config: DataConfig) -> Tables:
 
         return simulate(config)
     if isinstance(config, FilesData):
-        return read_tables(config)
+        return read_tables(config, folder)
     raise DataError(f"data.source {config.source!r}: a {type(config).__name__} says neither files nor how to simulate")
 
 
@@ -57,7 +61,8 @@ def load_events(
     Returns
     -------
     DataFrame (n_events, ...)
-        The columns of `Tables.events`, by (user_id, timestamp), RangeIndex.
+        The columns of `Tables.events`, by (user_id, timestamp), RangeIndex. Tables that a run has kept in the default
+        cache are not read again.
 
     Raises
     ------
@@ -65,7 +70,11 @@ def load_events(
         When a border has no zone, or the data have no events; and as `load_tables`.
     """
     borders = {name: _instant(name, value) for name, value in (("start", start), ("end", end)) if value is not None}
-    events = load_tables(config).events
+    from leadscore.data.prepared import kept_tables  # which loads by `load_tables`
+    from leadscore.store import open_store
+
+    tables = kept_tables(config, open_store(ComputeConfig())) or load_tables(config)
+    events = tables.events
     if events is None:
         raise DataError("the data have no events: data.events is not set")
     if "start" in borders:
@@ -91,12 +100,14 @@ def _instant(name: str, value: Any) -> pd.Timestamp:
     return pd.Timestamp(value).tz_convert("UTC")
 
 
-def read_tables(config: FilesData) -> Tables:
+def read_tables(config: FilesData, folder: Path | None = None) -> Tables:
     """Read, type and settle the lead table and, where there is one, the event table.
 
     Parameters
     ----------
     config : FilesData
+    folder : Path, optional
+        As `load_tables`.
 
     Returns
     -------
@@ -119,7 +130,7 @@ def read_tables(config: FilesData) -> Tables:
     kept_leads = settle_leads(leads, data_end, config.policy, findings)
     kept_events = None
     if events is not None:
-        kept_events = settle_events(events, leads, kept_leads, data_end, config.policy, findings)
+        kept_events = settle_events(events, leads, kept_leads, data_end, config.policy, findings, folder)
     raise_all(DataError, findings.problems)
     return Tables(
         leads=kept_leads,

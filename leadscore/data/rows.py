@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import pandas as pd
 from leadscore.config.schema import PolicyConfig
 from leadscore.data.edge import IDS, TypedTable
 from leadscore.data.origin import Findings, plural
-from leadscore.errors import DataError, examples
-from leadscore.eventlog import EventLog, canonical_order, code_columns, coded, repeated_rows
+from leadscore.data.parts import lay_out, order_by_part
+from leadscore.errors import DataError, examples, raise_all
+from leadscore.eventlog import EventLog, code_columns, coded, n_parts, repeated_rows
 from leadscore.tables import CONVERTED_LATER
 
 __all__ = ["complete_until", "settle_events", "settle_leads"]
@@ -69,11 +71,13 @@ def _ends(leads: TypedTable, events: TypedTable | None) -> dict[str, pd.Timestam
         frame = frame.assign(as_of=frame["as_of"].where(_outcome_stands(frame)))
     ends = {f"leads ({leads.origin.label})": frame[[name for name in LEAD_TIMES if name in frame]].max().max()}
     if events is not None:
-        stays = pd.Index(frame["user_id"].unique()).get_indexer(events.frame["user_id"]) >= 0
+        ids = events.frame["user_id"].array
+        known = pd.Index(frame["user_id"].unique()).get_indexer(ids.categories) >= 0
+        stays = np.append(known, False)[ids.codes]
         if "event_id" in events.frame:
             stays &= events.frame["event_id"].notna().to_numpy()
         log = events.frame[[name for name in EVENT_TIMES if name in events.frame]]
-        ends[f"events ({events.origin.label})"] = log[stays].max().max()
+        ends[f"events ({events.origin.label})"] = (log if stays.all() else log[stays]).max().max()
     return {table: end for table, end in ends.items() if not pd.isna(end)}
 
 
@@ -116,6 +120,7 @@ def settle_events(
     data_end: pd.Timestamp,
     policy: PolicyConfig,
     findings: Findings,
+    folder: Path | None = None,
 ) -> EventLog:
     """Apply the policy to events: missing ids, repeated, late, orphan and early events, unknown arrivals.
 
@@ -125,30 +130,37 @@ def settle_events(
         All leads.
     kept_leads : DataFrame
         From `settle_leads`.
+    folder : Path, optional
+        Where a log of several parts is written while it is made; it is then mapped from there.
 
     Returns
     -------
     EventLog
         Events of the kept leads before `data_end`.
+
+    Raises
+    ------
+    DataError
+        With all problems found so far: a log is not laid out in vain.
     """
     frame = events.frame
     lead, user_ids = coded(frame["user_id"])
     columns, words = code_columns(frame.drop(columns="user_id"))
-    order = canonical_order(lead + 1, len(user_ids) + 1, columns)  # rows without an id come first
+    orders = order_by_part(lead, user_ids, columns, n_parts(len(frame)))
     kept = kept_leads.groupby("user_id")["created_at"].min()
-    kept_lead = np.append(kept.index.get_indexer(user_ids), -1)[lead]
-    unknown = kept_lead < 0
-    stranger = ~user_ids.isin(leads.frame["user_id"])
+    kept_lead = kept.index.get_indexer(user_ids)
+    unknown = np.append(kept_lead < 0, True)[lead]
+    created = np.append(kept.array.asi8, np.iinfo("int64").min)[np.append(kept_lead, -1)]
+    stranger = pd.Index(leads.frame["user_id"].unique()).get_indexer(user_ids) < 0
     orphan = unknown & np.append(stranger, True)[lead]
-    early = ~unknown
-    early[early] = columns["timestamp"][early] < kept.astype("int64").to_numpy()[kept_lead[early]]
+    early = columns["timestamp"] < created[lead]
     reasons = [
         *(
             Reason(f"without {name}", frame[name].isna(), policy.null_ids, "null_ids")
             for name in ("user_id", "event_id")
             if name in frame
         ),
-        _repeated_events(events, order, lead, columns, policy, findings),
+        _repeated_events(events, orders, lead, columns, policy, findings),
         Reason("at or after data_end", frame["timestamp"] >= data_end, policy.late_events, "late_events"),
         Reason("of unknown leads", orphan, policy.orphan_events, "orphan_events"),
         Reason("of leads created at or after data_end", unknown),
@@ -163,18 +175,20 @@ def settle_events(
     _say_orphans(events, leads, orphan, findings)
     stays = _settle(events, reasons, findings)
     findings.count("events", int(stays.sum()))
-    return EventLog.from_codes(order[stays[order]], lead, user_ids, columns, words)
+    raise_all(DataError, findings.problems)
+    return lay_out(orders, stays, lead, user_ids, columns, words, folder)
 
 
 def _repeated_events(
-    events: TypedTable, order: Any, lead: Any, columns: Any, policy: PolicyConfig, findings: Findings
+    events: TypedTable, orders: Sequence[Any], lead: Any, columns: Any, policy: PolicyConfig, findings: Findings
 ) -> "Reason":
     if "event_id" in events.frame:
         # Without an id two equal rows may be two events; with one they are the same event.
         repeated = "drop_exact" if policy.duplicate_events == "keep" else policy.duplicate_events
         return Reason("repeated exactly", _repeated(events, ["event_id"], findings), repeated, "duplicate_events")
     mask = np.zeros(len(lead), dtype=bool)
-    mask[repeated_rows(order, lead, columns)] = True
+    for order in orders:
+        mask[repeated_rows(order, lead, columns)] = True
     return Reason("repeated exactly", mask & (lead >= 0), policy.duplicate_events, "duplicate_events")
 
 

@@ -86,7 +86,7 @@ def read_text(column: Column, null_texts: Sequence[str], findings: Findings) -> 
 def _encoded(column: Column, findings: Findings) -> pa.DictionaryArray:
     values, kind = column.cells, column.cells.type
     if pa.types.is_dictionary(kind):
-        return values.unify_dictionaries().combine_chunks()
+        return _with_one_dictionary(values)
     if not (pa.types.is_large_string(kind) or _has_one_spelling(kind)):
         why = (
             "ids and categories are text, and a number that was once a float has lost its spelling (12.0, 1e5)"
@@ -97,7 +97,28 @@ def _encoded(column: Column, findings: Findings) -> pa.DictionaryArray:
         values = pa.chunked_array([pa.nulls(len(values), pa.large_string())])
     elif pa.types.is_null(kind):
         values = values.cast(pa.large_string())
-    return values.combine_chunks().dictionary_encode()
+    return _with_one_dictionary(values.dictionary_encode())
+
+
+def _with_one_dictionary(values: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Join the pieces of a dictionary column; a dictionary that many of them share is looked at once."""
+    pieces = values.chunks or [pa.array([], values.type)]
+    own = {_place(piece.dictionary): piece.dictionary for piece in pieces}
+    if len(own) == 1:
+        (words,) = own.values()
+        indices = [piece.indices for piece in pieces]
+    else:
+        joined = pa.concat_arrays(list(own.values())).dictionary_encode()
+        words = joined.dictionary
+        starts = dict(zip(own, np.cumsum([0, *map(len, own.values())]).tolist(), strict=False))
+        moved = {at: joined.indices.slice(start, len(own[at])) for at, start in starts.items()}
+        indices = [moved[_place(piece.dictionary)].take(piece.indices) for piece in pieces]
+    return pa.DictionaryArray.from_arrays(pa.concat_arrays(indices), words)
+
+
+def _place(array: pa.Array) -> tuple[int, ...]:
+    """Return what two arrays share that are the same piece of memory."""
+    return (array.offset, len(array), *(buffer.address for buffer in array.buffers() if buffer is not None))
 
 
 def _has_one_spelling(kind: Any) -> bool:

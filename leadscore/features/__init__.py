@@ -4,6 +4,7 @@ The themes below are this package's index; importing them registers what they ho
 """
 
 from leadscore.features import acquisition, activity, business, engagement, firmographic, money, recency
+from leadscore.features.audit import AuditReport, Finding, audit, raise_findings
 from leadscore.features.build import FeatureTable, build
 from leadscore.features.entries import register_aggregate
 from leadscore.features.plan import Plan, make_plan
@@ -13,11 +14,14 @@ from leadscore.features.sources import check_sources
 __all__ = [
     "DEFINITIONS",
     "FEATURES",
+    "AuditReport",
     "Feature",
     "FeatureTable",
+    "Finding",
     "Plan",
     "acquisition",
     "activity",
+    "audit",
     "build",
     "business",
     "check_sources",
@@ -27,6 +31,7 @@ __all__ = [
     "firmographic",
     "make_plan",
     "money",
+    "raise_findings",
     "recency",
     "register_aggregate",
 ]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from leadscore.features.calls import call_functions, make_calls
+from leadscore.features.calls import call_functions, make_calls, need_text
 from leadscore.features.compiled import compute_aggregates
 from leadscore.features.kinds import evaluate
 from leadscore.features.observed import Observed
@@ -192,9 +192,10 @@ def _compute(
     for step in steps:
         columns[step.feature.name] = _empty(step.feature, len(observed))
     calls = make_calls(observed, "true" if way == "whole" else way)
-    seconds = call_functions(steps, calls, columns, whole=way == "whole", workers=workers, text=text)
+    as_text = {step.feature.name for step in steps} if text else need_text(steps, calls[0], columns)
+    seconds = call_functions(steps, calls, columns, text=as_text, whole=way == "whole", workers=workers)
     if way in ("shifted", "weekly"):
-        check_moved(steps, observed, columns, way)
+        check_moved(steps, observed, columns, way, as_text)
     return seconds
 
 

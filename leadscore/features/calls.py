@@ -20,12 +20,13 @@ import pandas as pd
 from leadscore.errors import FeatureError
 from leadscore.eventlog import EventLog, LogPart, group_rows
 from leadscore.features.contract import checked_values, same_values
+from leadscore.features.ids import are_only_keys
 from leadscore.features.observed import Observed
 from leadscore.features.plan import Planned
 from leadscore.features.registry import Feature, is_shipped
 from leadscore.features.rows import Call, Chunk, as_text
 
-__all__ = ["call_functions", "compute_call", "make_calls"]
+__all__ = ["call_functions", "compute_call", "make_calls", "need_text"]
 
 Array = np.ndarray[Any, Any]
 WEEK = 7 * 86_400_000_000  # microseconds
@@ -61,9 +62,9 @@ def call_functions(
     calls: Sequence[Call],
     columns: Mapping[str, Array],
     *,
+    text: Collection[str] = (),
     whole: bool = False,
     workers: int = 1,
-    text: bool = False,
 ) -> dict[str, float]:
     """Call each step's function and write its values into `columns`.
 
@@ -73,12 +74,12 @@ def call_functions(
         Inputs before their users; inputs that are none of the steps stand in `columns` already.
     calls : sequence of Call
     columns : mapping of str to array (n_observations,)
+    text : collection of str
+        Features that are handed ids and texts as plain text.
     whole : bool
         Hand over all leads of a call together, for features that compare leads.
     workers : int
         Processes; the values do not depend on it.
-    text : bool
-        Hand over ids and texts as plain text to all functions, not only to those that need it.
 
     Returns
     -------
@@ -90,8 +91,7 @@ def call_functions(
     FeatureError
         When a function raises or breaks its contract.
     """
-    as_text = {step.feature.name for step in steps if text} or _need_text(steps, calls[0], columns)
-    units = list(_units(steps, calls, columns, whole=whole, workers=workers, text=as_text))
+    units = list(_units(steps, calls, columns, whole=whole, workers=workers, text=text))
     if workers > 1 and len(units) > 1:
         from joblib import Parallel, delayed
 
@@ -107,30 +107,30 @@ def call_functions(
     return seconds
 
 
-def _need_text(steps: Sequence[Planned], call: Call, columns: Mapping[str, Array]) -> set[str]:
-    """Return the features that give some leads another value when ids are texts: a hash of the id, say.
+def need_text(steps: Sequence[Planned], call: Call, columns: Mapping[str, Array]) -> set[str]:
+    """Return the features that are to be handed ids and texts as plain text: they look at an id, or can tell.
 
-    Grouping by numbers and categories is what makes functions fast, and most cannot tell. Whether one can is asked of
-    the function itself, on a few leads; those that come with leadscore are held to it by a test.
+    Grouping by numbers and categories is what makes functions fast, and most cannot tell. Their source says whether
+    they look at ids; and each is asked on a few leads whether it gives the same for categories as for texts. Those
+    that come with leadscore are held to both by a test.
     """
     own = [step for step in steps if step.feature.source == "events" and not is_shipped(step.feature)]
+    need = {step.feature.name for step in own if not are_only_keys(step.feature.function)}
     log = call.observed.tables.log
-    if not own or log is None:
-        return set()
+    if log is None or len(need) == len(own):
+        return need
     with_events = np.flatnonzero(call.lead >= 0)
     few = call.some(with_events[np.linspace(0, len(with_events) - 1, min(ASKED_LEADS, len(with_events)), dtype=int)])
     chunk = Chunk.of_all(log)
-    need = set()
     for step in own:
+        name = step.feature.name
         inputs = {each.name: columns[each.name][few.positions] for each in step.inputs.values() if each.name in columns}
         try:
-            as_numbers, as_texts = (
-                compute_call([step], few, chunk, inputs, text=text) for text in ((), {step.feature.name})
-            )
+            coded, plain = (compute_call([step], few, chunk, inputs, text=text)[name] for text in ((), {name}))
         except (FeatureError, KeyError):  # told when all leads are computed; or an input is still to be
             continue
-        if not same_values(as_numbers[step.feature.name], as_texts[step.feature.name]).all():
-            need.add(step.feature.name)
+        if not same_values(coded, plain).all():
+            need.add(name)
     return need
 
 

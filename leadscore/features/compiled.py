@@ -24,8 +24,9 @@ __all__ = ["Block", "Window", "compute_aggregates"]
 Array = np.ndarray[Any, Any]
 BLOCK_ROWS = 1 << 17  # events and observations of a block together
 MOST_COPIED = 1 << 22  # events copied at once for observations before which some had not arrived
+WORTH_KEEPING = 0.8  # share of events before their lead's last observation, above which the others are left in
 MICROSECOND = parse_duration("0.000001s")
-Rows = tuple[Array, Array]  # which rows of a block a filter picks, and where each lead's begin among them
+Rows = tuple[Array | None, Array]  # the rows that a filter picks (None: all), and where each lead's begin among them
 
 
 @dataclass(frozen=True)
@@ -67,34 +68,35 @@ class Block:
         return self._windows[key]
 
     def _pick(self, wanted: Filter) -> Rows:
-        mask = None
-        if wanted.event_type:
-            mask = self._is_one_of("event_type", wanted.event_type)
-        for column, values in wanted.where:
-            mask = _both(mask, self._is_one_of(column, values))
-        if wanted.when is not None:
-            mask = _both(mask, local_mask(self, wanted.when, wanted.zone))
-        if mask is None:
-            return np.arange(len(self.columns["timestamp"])), self.offsets
-        picked = np.flatnonzero(mask)
-        return picked, np.searchsorted(picked, self.offsets)
+        from leadscore.features.kernel import pick
 
-    def _is_one_of(self, column: str, values: tuple[str, ...]) -> Array:
-        cells = self.columns[column]
-        if column not in self.log.words:
-            return np.isin(cells, as_numbers(values))
+        texts = [("event_type", wanted.event_type)] if wanted.event_type else []
+        texts += [pair for pair in wanted.where if pair[0] in self.log.words]
+        masks = [self._allowed(*pair)[self.columns[pair[0]]] for pair in texts[1:]]
+        numbers = [pair for pair in wanted.where if pair[0] not in self.log.words]
+        masks += [np.isin(self.columns[column], as_numbers(values)) for column, values in numbers]
+        if wanted.when is not None:
+            masks.append(local_mask(self, wanted.when, wanted.zone))
+        if not texts and not masks:
+            return None, self.offsets
+        if masks:
+            masks += [self._allowed(*pair)[self.columns[pair[0]]] for pair in texts[:1]]
+            codes, allowed = np.logical_and.reduce(masks).view("int8"), np.array([False, True])
+        else:
+            codes, allowed = self.columns[texts[0][0]], self._allowed(*texts[0])
+        rows, kept = np.empty(len(codes) + 1, dtype="int64"), np.empty(len(self.offsets), dtype="int64")
+        n = pick(codes, allowed, self.offsets, rows, kept)
+        return rows[:n], kept
+
+    def _allowed(self, column: str, values: tuple[str, ...]) -> Array:
+        """Return whether each word of a text column is one of the values; the last place is that of a missing text."""
         if (column, values) not in self.lookups:
-            words = self.log.words[column]
-            self.lookups[column, values] = np.append(words.isin(values), False)  # the last place is a missing text's
-        return self.lookups[column, values][cells]
+            self.lookups[column, values] = np.append(self.log.words[column].isin(values), False)
+        return self.lookups[column, values]
 
     def forget(self) -> None:
         """Let go of the windows, which refer back: memory is free at once, not when circles are looked for."""
         self._windows.clear()
-
-
-def _both(mask: Array | None, other: Array) -> Array:
-    return other if mask is None else mask & other
 
 
 def as_numbers(values: Sequence[str]) -> list[float]:
@@ -116,14 +118,14 @@ class Window:
     """
 
     block: Block
-    rows: Array
+    rows: Array | None
     offsets: Array
     lookback: str | None
 
     @cached_property
     def time(self) -> Array:
         """When each event happened, in microseconds since 1970 (n_rows,)."""
-        return self.block.columns["timestamp"][self.rows]
+        return self.values("timestamp")
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:
@@ -152,7 +154,8 @@ class Window:
 
     def values(self, column: str) -> Array:
         """Return a column of the events (n_rows,)."""
-        return self.block.columns[column][self.rows]
+        values = self.block.columns[column]
+        return values if self.rows is None else values[self.rows]
 
     def codes(self, column: str) -> tuple[Array, int]:
         """Return a column's values as small integers, -1 where missing, and how many there are."""
@@ -270,6 +273,19 @@ def compute_aggregates(
     return total
 
 
+def _without_future(
+    columns: dict[str, Array], offsets: Array, as_of: Array, asked: Array
+) -> tuple[dict[str, Array], Array]:
+    """Drop the events from their lead's last observation on, where these are many: nothing will look at them."""
+    from leadscore.features.kernel import trim
+
+    rows, kept = np.empty(offsets[-1], dtype="int64"), np.empty(len(offsets), dtype="int64")
+    n = trim(columns["timestamp"], offsets, as_of, asked, rows, kept)
+    if n > WORTH_KEEPING * len(rows):
+        return columns, offsets
+    return {name: values[rows[:n]] for name, values in columns.items()}, kept
+
+
 class _Walk:
     """Cuts the log into blocks; observations before some of whose events had arrived come in blocks of their own."""
 
@@ -297,10 +313,14 @@ class _Walk:
         as_of = self.observed.as_of[observations]
         columns = {name: np.array(part.columns[name][begin:end]) for name in self.needed}  # the log may be read-only
         lead = np.arange(part.first_lead + first, part.first_lead + last)
-        if "ingested_at" not in part.columns:
+        late_log = "ingested_at" in part.columns
+        if late_log:
+            columns["ingested_at"] = np.array(part.columns["ingested_at"][begin:end])
+        columns, offsets = _without_future(columns, offsets, as_of, asked)
+        if not late_log:
             yield self._block(columns, offsets, asked, as_of, observations, lead)
             return
-        ingested = np.array(part.columns["ingested_at"][begin:end])
+        ingested = columns.pop("ingested_at")
         whole = np.empty(len(as_of), dtype=bool)
         arrived(columns["timestamp"], ingested, offsets, as_of, asked, whole)
         if whole.any():

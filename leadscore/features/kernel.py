@@ -14,7 +14,7 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["active_days", "arrived", "bounds", "distinct", "extremes", "known_rows", "moments", "sums"]
+__all__ = ["active_days", "arrived", "bounds", "distinct", "extremes", "known_rows", "moments", "pick", "sums", "trim"]
 
 DAY = 86_400_000_000  # microseconds
 SPLITTER = 134_217_729.0  # 2**27 + 1, Dekker (1971): halves a double's 53 bits
@@ -41,6 +41,36 @@ def bounds(time: Any, offsets: Any, as_of: Any, asked: Any, lookback: int, low: 
                 while first < last and time[first] < now - lookback:
                     first += 1
             low[k], high[k] = first, last
+
+
+@_compiled
+def trim(time: Any, offsets: Any, as_of: Any, asked: Any, rows: Any, kept: Any) -> int:
+    """Write the events before their lead's last `as_of`, and where each lead's begin among them; how many."""
+    n = 0
+    for lead in range(len(offsets) - 1):
+        kept[lead] = n
+        if asked[lead + 1] > asked[lead]:
+            now = as_of[asked[lead + 1] - 1]
+            row = offsets[lead]
+            while row < offsets[lead + 1] and time[row] < now:
+                rows[n] = row
+                n += 1
+                row += 1
+    kept[len(offsets) - 1] = n
+    return n
+
+
+@_compiled
+def pick(codes: Any, allowed: Any, offsets: Any, rows: Any, kept: Any) -> int:
+    """Write the events whose code is allowed (the last place is that of code -1), and where each lead's begin."""
+    n = 0
+    for lead in range(len(offsets) - 1):
+        kept[lead] = n
+        for row in range(offsets[lead], offsets[lead + 1]):
+            rows[n] = row  # written always and kept if allowed: no branch to guess wrong
+            n += allowed[codes[row]]
+    kept[len(offsets) - 1] = n
+    return n
 
 
 @_compiled

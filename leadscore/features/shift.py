@@ -8,7 +8,7 @@ moves events:
   hours, by whole weeks where the feature may read those: what depends only on what it declares cannot tell.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,9 @@ ADVICE = {
 }
 
 
-def check_moved(steps: list[Planned], observed: Observed, columns: Mapping[str, Array], way: str) -> None:
+def check_moved(
+    steps: list[Planned], observed: Observed, columns: Mapping[str, Array], way: str, text: Collection[str] = ()
+) -> None:
     """Raise a FeatureError that names each feature whose values a move in time changes, a lead and both values.
 
     Parameters
@@ -51,6 +53,8 @@ def check_moved(steps: list[Planned], observed: Observed, columns: Mapping[str, 
     columns : mapping of str to array (n_observations,)
         The values to hold to.
     way : {'shifted', 'weekly'}
+    text : collection of str
+        Features that are handed plain text.
     """
     steps = [step for step in steps if not is_shipped(step.feature)]
     if not steps:
@@ -63,7 +67,8 @@ def check_moved(steps: list[Planned], observed: Observed, columns: Mapping[str, 
     over_time = busy[np.argsort(observed.as_of[busy], kind="stable")]
     for position in np.unique(over_time[np.linspace(0, len(over_time) - 1, ALONE, dtype=int)]):
         call = Call(observed, np.array([position]), int(observed.as_of[position]))
-        _compare(steps, call, chunk, columns, ("alone, with its true times,", ADVICE[way]), problems)
+        again = _again(steps, call, chunk, columns, text)
+        _compare(steps, call, columns, again, ("alone, with its true times,", ADVICE[way]), problems)
     once = busiest[observed.turn[busiest] == 0]  # a call has each lead once
     sample = once[np.linspace(0, len(once) - 1, min(MOVED, len(once)), dtype=int)]
     sample = sample[np.argsort(observed.lead[sample], kind="stable")]
@@ -72,7 +77,8 @@ def check_moved(steps: list[Planned], observed: Observed, columns: Mapping[str, 
     for move in MOVES[way]:
         call = Call(observed, sample, int(observed.as_of[sample].max()) - move)
         words = f"with all times moved by {move // (24 * HOUR)} days"
-        _compare(steps, call, chunk, columns, (words, ADVICE[way]), problems)
+        again = _again(steps, call, chunk, columns, text)
+        _compare(steps, call, columns, again, (words, ADVICE[way]), problems)
     raise_all(FeatureError, list(problems.values()))
 
 
@@ -85,19 +91,24 @@ def _busiest_first(observed: Observed) -> Array:
     return np.argsort(-n_events, kind="stable")
 
 
-def _compare(
-    steps: list[Planned],
-    call: Call,
-    chunk: Chunk | None,
-    columns: Mapping[str, Array],
-    said: tuple[str, str],
-    problems: dict[str, str],
-) -> None:
-    """Compute the call again and keep the first difference of each feature, in words."""
+def _again(
+    steps: list[Planned], call: Call, chunk: Chunk | None, columns: Mapping[str, Array], text: Collection[str]
+) -> dict[str, Array]:
     own = {step.feature.name for step in steps}
     needed = {each.name for step in steps for each in step.inputs.values()} - own
     inputs = {name: columns[name][call.positions] for name in needed}
-    again = compute_call(steps, call, chunk, inputs)
+    return compute_call(steps, call, chunk, inputs, text=text)
+
+
+def _compare(
+    steps: list[Planned],
+    call: Call,
+    columns: Mapping[str, Array],
+    again: Mapping[str, Array],
+    said: tuple[str, str],
+    problems: dict[str, str],
+) -> None:
+    """Keep the first difference of each feature, in words."""
     how, advice = said
     for step in steps:
         name = step.feature.name

@@ -15,7 +15,8 @@ __all__ = ["engine_hash"]
 PACKAGE = Path(__file__).resolve().parents[1]
 # What only says, asks or keeps: messages, doors, pages, the shelf, names. What config/ composes is in config_hash,
 # except a value at its default, which config_hash leaves out: so schema.py, where the defaults stand, counts.
-SILENT = {"errors", "terminal", "report", "door", "train", "record", "identity", "config"}
+SILENT = {"errors", "terminal", "report", "door", "train", "record", "identity", "config", "verbs", "testing", "store"}
+SILENT |= {"__main__", "sealed", "features/audit"}
 DEFAULTS = "config/schema.py"
 REGISTERED = {"feature", "definition"}  # code_hash names those that a run uses
 
@@ -37,7 +38,8 @@ def engine_hash(package: Path = PACKAGE) -> str:
     with _not_collecting():
         for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
             name = path.relative_to(package).as_posix()
-            if name.partition("/")[0].removesuffix(".py") not in SILENT or name == DEFAULTS:
+            places = {name.partition("/")[0].removesuffix(".py"), name.rpartition("/")[0]}
+            if not places & SILENT or name == DEFAULTS:
                 tree = ast.parse(path.read_bytes())
                 tree.body = [node for node in tree.body if not _is_named_elsewhere(node)]
                 whole.update(spell(tree).encode())

@@ -1,18 +1,18 @@
 """A run's `identity.json`: what is known before any work, and what is known once the data are read."""
 
-from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
 from leadscore.identity.asked import HASH_VERSION, canonical_config, config_hash, digest, parts
+from leadscore.identity.columns import declared
 from leadscore.identity.engine import engine_hash
 from leadscore.identity.run_id import new_run_id
 from leadscore.identity.source import code_hash
 from leadscore.identity.surroundings import environment, git_state
 
 if TYPE_CHECKING:
-    from leadscore.features import Feature, Plan
+    from leadscore.features import Plan
     from leadscore.results import Windows
 
 __all__ = ["begin", "with_content"]
@@ -37,18 +37,12 @@ def begin(config: Config, plan: "Plan", model: type) -> dict[str, Any]:
         "hash_version": HASH_VERSION,
         "config_hash": config_hash(canonical),
         "parts": parts(canonical),
-        "code_hash": code_hash([*(_declared(step.feature) for step in plan.steps), model]),
+        "code_hash": code_hash([*(declared(step.feature) for step in plan.steps), model]),
         "engine_hash": engine_hash(),
         "seed": config.seed,
         "git": git_state(),
         "environment": environment(),
     }
-
-
-def _declared(feature: "Feature") -> tuple[Any, dict[str, Any]]:
-    """Return a feature's function and all it declares; its meaning, a docstring's line, aside."""
-    names = [each.name for each in fields(feature) if each.name not in ("function", "meaning")]
-    return feature.function, {name: getattr(feature, name) for name in names}
 
 
 def with_content(identity: dict[str, Any], windows: "Windows") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 __all__ = ["environment", "git_state"]
 
 # What computes a prediction, directly or below; a new version of any may move its last bits.
-PACKAGES = ("leadscore", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm")
+PACKAGES = ("leadscore", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", "numba")
 
 
 def environment() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from leadscore.errors import RecordError, examples
 from leadscore.record.shelf import CHECKS, CONFIG, IDENTITY, METRICS, MODEL, PREDICTIONS, WINDOWS
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Run", "all_runs", "open_run"]
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multir
     folder = Path(name)
     if (folder / IDENTITY).is_file():
         return _read(folder / IDENTITY)
-    runs = sorted(_runs(roots), key=lambda run: (str(run.identity.get("started")), run.run_id))
+    runs = all_runs(roots)
     where = ", ".join(str(root) for root in roots)
     if not runs:
         raise RecordError(f"no run lies under {where}")
@@ -116,6 +116,11 @@ def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multir
             raise RecordError(f"{name}: only {len(runs)} runs lie under {where}")
         return runs[-1 - back]
     return _by_prefix(str(name), runs, where)
+
+
+def all_runs(roots: Sequence[str | Path] = ("outputs", "multirun")) -> list[Run]:
+    """Return every run under `roots`, oldest first; a folder that cannot be read is passed over with a warning."""
+    return sorted(_runs(roots), key=lambda run: (str(run.identity.get("started")), run.run_id))
 
 
 def _by_prefix(name: str, runs: list[Run], where: str) -> Run:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +29,20 @@ from leadscore.times import format_duration
 if TYPE_CHECKING:
     from leadscore.features.plan import Planned
 
-__all__ = ["config_yaml", "record_failure", "row_of", "write_features", "write_run", "write_windows"]
+__all__ = [
+    "config_yaml",
+    "dictionary_cells",
+    "markdown_row",
+    "record_failure",
+    "row_of",
+    "write_features",
+    "write_run",
+    "write_windows",
+]
 
 log = logging.getLogger(__name__)
 
+DICTIONARY = ("column", "meaning", "reads", "window", "unit", "without such rows", "missing means")
 ROW_SCHEMA = {
     "version": 1,
     "rows": PREDICTIONS,
@@ -59,6 +69,7 @@ def write_windows(shelf: Shelf, windows: Windows) -> None:
             "horizon": format_duration(windows.observations.horizon.to_pytimedelta()),
             "rows": {"load": dict(windows.tables.counts), "window": dict(windows.observations.counts)},
             "notes": list(windows.tables.notes),
+            "cache": None if windows.store is None else windows.store.told("tables"),
             "folds": [_fold(fold, as_of, label) for fold in windows.folds],
             "picture": draw_folds(windows.folds).splitlines(),
         },
@@ -72,9 +83,9 @@ def write_features(shelf: Shelf, dataset: Dataset) -> None:
         "",
         "Every column of the model table, in its order. A window is half-open: it ends just before the score is made.",
         "",
-        "| column | meaning | reads | window | unit | without such rows | missing means |",
-        "|---|---|---|---|---|---|---|",
-        *(_dictionary_row(step) for step in dataset.plan.column_steps),
+        markdown_row(DICTIONARY),
+        "|" + "---|" * len(DICTIONARY),
+        *(markdown_row(dictionary_cells(step).values()) for step in dataset.plan.column_steps),
     ]
     shelf.text(FEATURES, "\n".join(lines) + "\n")
 
@@ -84,7 +95,7 @@ def write_run(shelf: Shelf, run: TrainedRun) -> None:
     from leadscore.model import save_model
 
     shelf.parquet(PREDICTIONS, run.predictions)
-    shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks]})
+    shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks], "audit": _audit(run)})
     save_model(run.model, shelf.folder / MODEL, {"fold": run.folds[-1].number, "seed": run.config.seed})
     shelf.json(METRICS, metrics_of(run))
 
@@ -99,7 +110,20 @@ def metrics_of(run: TrainedRun) -> dict[str, Any]:
         "rows": {"features": len(run.dataset.X), "columns": run.dataset.X.shape[1], "folds": _rows(run)},
         "importance": run.importance.to_dict("records"),
         "feature_seconds": {name: round(seconds, 4) for name, seconds in run.dataset.table.seconds.items()},
-        "warnings": [*run.warnings, *run.dataset.table.notes],
+        "features_from_cache": list(run.dataset.table.recalled),
+        "warnings": [*run.warnings, *run.dataset.table.notes, *run.dataset.reviews],
+    }
+
+
+def _audit(run: TrainedRun) -> dict[str, Any] | None:
+    """Return what was tried on each feature, and what a person should look at; None where the audit was off."""
+    report = run.dataset.audit
+    if report is None:
+        return None
+    return {
+        "level": run.dataset.config.audit,
+        "tried": {name: list(checks) for name, checks in report.checks.items()},
+        "reviews": run.dataset.reviews,
     }
 
 
@@ -173,12 +197,18 @@ def _fold(fold: Fold, as_of: Any, label: Any) -> dict[str, Any]:
     }
 
 
-def _dictionary_row(step: "Planned") -> str:
+def dictionary_cells(step: "Planned") -> dict[str, str]:
+    """Return what a dictionary says of one column, by the heading it stands under."""
     each = step.feature
     types = ", ".join(each.event_types) or "all events" if each.source == "events" else "the lead's row"
     value = each.no_events
     without = "" if value is None else f"{value:g}" if isinstance(value, int | float) else value
     cells = (each.name, step.meaning, types, each.window, each.unit, without, each.missing or "an error")
+    return dict(zip(DICTIONARY, cells, strict=True))
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """Return one row of a Markdown table, whatever the cells hold."""
     return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
 

@@ -1,0 +1,128 @@
+"""`leadscore features impact NAME`: what changes when a feature, a definition or a concept does."""
+
+import json
+import logging
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from leadscore.errors import LeadscoreError
+from leadscore.features import DEFINITIONS
+from leadscore.record.find import Run, all_runs
+from leadscore.verbs.catalog import Catalog, dependents, open_catalog, steps_of
+from leadscore.verbs.say import say, say_json, say_table
+
+__all__ = ["impact"]
+
+log = logging.getLogger(__name__)
+
+ROOTS = ("outputs", "multirun")
+SHOWN = 20  # runs, for people; --json has them all
+
+
+@dataclass(frozen=True)
+class _Changes:
+    """What a name stands for, and what its change reaches."""
+
+    name: str
+    meant: frozenset[str]  # the feature, or the definitions meant
+    takers: tuple[str, ...]
+
+    def reaches(self, names: set[str]) -> bool:
+        return bool(self.meant & names)
+
+
+def impact(arguments: Namespace) -> int:
+    """List what depends on a name."""
+    (name,) = arguments.names
+    catalog = open_catalog(arguments)
+    found = catalog.find(name)
+    changes = _Changes(name, frozenset(each.feature.name for each in found), tuple(dependents(name)))
+    touched = changes.meant | set(changes.takers)
+    facts = {
+        "name": name,
+        "concept": found[0].concept or None,
+        "chosen": catalog.config.definitions.get(found[0].concept),
+        "features": list(changes.takers),
+        "sets": [each.name for each in catalog.sets if touched & each.names],
+        "experiments": [each.name for each in catalog.experiments if touched & each.names],
+        "runs": list(_runs(changes, catalog, arguments.root or ROOTS)),
+    }
+    if arguments.json:
+        say_json(facts)
+    else:
+        _say(facts, arguments.root or ROOTS)
+    return 0
+
+
+def _runs(changes: _Changes, catalog: Catalog, roots: Any) -> Iterator[dict[str, Any]]:
+    """Yield the runs whose config uses the name, newest first."""
+    known: dict[str, set[str]] = {}  # many runs ask for the same features
+    for run in reversed(all_runs(roots)):
+        try:
+            names = _names(run, catalog, known)
+        except Exception as error:  # one folder, damaged in whatever way, must not hide all others
+            log.warning("%s: its config.yaml cannot be read (%s); passed over", run.folder, str(error).splitlines()[0])
+            continue
+        if changes.reaches(names):
+            yield {
+                "run_id": run.run_id,
+                "status": run.identity.get("status"),
+                "model": run.config["model"]["name"],
+                "config_hash": run.identity.get("config_hash"),
+                "notes": run.config.get("notes", ""),
+                "folder": str(run.folder),
+            }
+
+
+def _names(run: Run, catalog: Catalog, known: dict[str, set[str]]) -> set[str]:
+    """Return the features and definitions that a run computed, from its own config.
+
+    Planned by today's declarations; of what is registered no longer, the names as they are written.
+    """
+    asked = {key: run.config[key] for key in ("features", "definitions")}
+    attributes = run.config["data"].get("known_at_creation", {})
+    key = json.dumps([asked, attributes], sort_keys=True)
+    if key not in known:
+        known[key] = set()
+        for name, entry in asked["features"].items():
+            known[key] |= _planned_names(name, entry, asked["definitions"], attributes, catalog)
+    return known[key]
+
+
+def _planned_names(
+    name: str, entry: Any, definitions: Mapping[str, str], attributes: Mapping[str, str], catalog: Catalog
+) -> set[str]:
+    as_it_was = replace(
+        catalog.config,
+        definitions=dict(definitions),
+        data=replace(catalog.config.data, known_at_creation=dict(attributes)),
+    )
+    try:
+        return steps_of(replace(catalog, config=as_it_was).planned({name: entry}))
+    except LeadscoreError:
+        return {name}
+
+
+def _say(facts: dict[str, Any], roots: Any) -> None:
+    name = facts["name"]
+    if facts["concept"] is None:
+        say(f"{name}, a feature")
+    elif name in DEFINITIONS:
+        say(f"{name}, a concept; {facts['chosen'] or 'no definition'} is chosen")
+    else:
+        say(f"{name}, a definition of {facts['concept']}; {facts['chosen'] or 'no definition'} is chosen")
+    for what in ("features", "sets", "experiments"):
+        say(f"{what:12} {', '.join(facts[what]) or 'none'}")
+    runs = facts["runs"]
+    where = ", ".join(map(str, roots))
+    say(f"{'runs':12} {f'{len(runs)} under {where}, newest first' if runs else f'none under {where}'}")
+    if not runs:
+        return
+    say()
+    headings = ("run_id", "status", "model", "config_hash", "folder", "notes")
+    rows = [{**each, "config_hash": str(each["config_hash"] or "")[:8]} for each in runs[:SHOWN]]
+    say_table(headings, [[each[key] for key in headings] for each in rows], whole=headings[:4])
+    if len(runs) > SHOWN:
+        say(f"... and {len(runs) - SHOWN} older ones (--json lists all)")
