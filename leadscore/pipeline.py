@@ -170,11 +170,11 @@ def add_features(windows: Windows, step: Step = log.info) -> Dataset:
     from leadscore.features import build
     from leadscore.schemas import check_table
 
+    audit = _audited(windows, step)  # first: it says best what is wrong with a feature
     step("building features")
     observations, compute = windows.observations.frame, windows.config.compute
     known = _known_columns(windows)
     table = build(windows.tables, observations, windows.plan, workers=compute.workers, cache=known)
-    audit = _audited(windows, step)
     step("checking the model table")
     labels = observations["label"].set_axis(table.X.index)
     check_table(table.X, labels, {each.name: each for each in windows.plan.columns})

@@ -103,7 +103,8 @@ def build(
         seconds |= _compute(ways, steps, observed, columns, workers=workers, text=way == "text")
     if cache is not None:
         for step in todo:
-            cache.put(step.feature.name, columns[step.feature.name])
+            if not _is_attribute(step):
+                cache.put(step.feature.name, columns[step.feature.name])
     index = _index(tables, observations, observed)
     X = pd.DataFrame({each.name: _finished(columns[each.name], each) for each in plan.columns}, index=index, copy=False)
     return FeatureTable(X, seconds, tuple(_odd_columns(X)), recalled)

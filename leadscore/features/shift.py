@@ -68,7 +68,7 @@ def check_moved(
     for position in np.unique(over_time[np.linspace(0, len(over_time) - 1, ALONE, dtype=int)]):
         call = Call(observed, np.array([position]), int(observed.as_of[position]))
         again = _again(steps, call, chunk, columns, text)
-        _compare(steps, call, columns, again, ("alone, with its true times,", ADVICE[way]), problems)
+        _compare(steps, call, columns, again, ("alone, with its true times", ADVICE[way]), problems)
     once = busiest[observed.turn[busiest] == 0]  # a call has each lead once
     sample = once[np.linspace(0, len(once) - 1, min(MOVED, len(once)), dtype=int)]
     sample = sample[np.argsort(observed.lead[sample], kind="stable")]
