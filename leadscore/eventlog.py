@@ -120,7 +120,7 @@ class EventLog:
         """
         lead, user_ids = coded(events["user_id"])
         columns, words = code_columns(events)
-        order = canonical_order(lead, len(user_ids), columns)
+        order, _ = canonical_order(lead, len(user_ids), columns)
         return cls.from_codes(order, lead, user_ids, columns, words)
 
     @classmethod
@@ -293,8 +293,8 @@ def group_rows(groups: Array, n: int) -> tuple[Array, Array]:
     return turned.indices, turned.indptr.astype("int64")
 
 
-def canonical_order(lead: Array, n_leads: int, columns: Mapping[str, Array]) -> Array:
-    """Return the rows by (lead, time, event type, other columns by name).
+def canonical_order(lead: Array, n_leads: int, columns: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Return the rows by (lead, time, event type, other columns by name), and which of them share an instant.
 
     The same events come in the same order from any file, split or format. A missing value stands before every other;
     rows that are equal throughout are interchangeable, and keep their order.
@@ -305,6 +305,12 @@ def canonical_order(lead: Array, n_leads: int, columns: Mapping[str, Array]) -> 
         From 0 to n_leads - 1.
     columns : mapping of str to array (n_rows,)
         Codes of texts are in the order of the words.
+
+    Returns
+    -------
+    array of int (n_rows,)
+    array of int
+        Where in it a row has the lead and time of the row before.
     """
     time = columns["timestamp"]
     if (time[1:] >= time[:-1]).all():
@@ -312,31 +318,24 @@ def canonical_order(lead: Array, n_leads: int, columns: Mapping[str, Array]) -> 
     else:
         by_time = np.argsort(time)  # ties are put in order below
         order = by_time[group_rows(lead[by_time], n_leads)[0]]
-    again = _tied(order, lead, time)
+    in_order = time[order]
+    again = np.flatnonzero(in_order[1:] == in_order[:-1]) + 1
+    again = again[lead[order[again]] == lead[order[again - 1]]]
     if len(again):  # few rows share an instant: only they are compared by content
         tied = np.union1d(again, again - 1)
         rows = order[tied]
         instant = np.cumsum(~np.isin(tied, again))
         keys = [_sortable(columns[name][rows]) for name in _by_name(columns)]
         order[tied] = rows[np.lexsort((rows, *reversed(keys), instant))]
-    return order
+    return order, again
 
 
-def repeated_rows(order: Array, lead: Array, columns: Mapping[str, Array]) -> Array:
-    """Return the rows that equal one before them in canonical order throughout."""
-    again = _tied(order, lead, columns["timestamp"])
+def repeated_rows(order: Array, again: Array, columns: Mapping[str, Array]) -> Array:
+    """Return the rows that equal one before them throughout, of rows and places from `canonical_order`."""
     for name in _by_name(columns):
         values = columns[name]
         again = again[_sortable(values[order[again]]) == _sortable(values[order[again - 1]])]
     return order[again]
-
-
-def _tied(order: Array, lead: Array, time: Array) -> Array:
-    """Return the places in `order` of rows with the lead and time of the row before them."""
-    in_order = time[order]
-    again = np.flatnonzero(in_order[1:] == in_order[:-1]) + 1
-    of_one_lead: Array = again[lead[order[again]] == lead[order[again - 1]]]
-    return of_one_lead
 
 
 def _by_name(columns: Mapping[str, Array]) -> list[str]:

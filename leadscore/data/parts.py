@@ -17,8 +17,8 @@ Array = np.ndarray[Any, Any]
 
 def order_by_part(
     lead: Array, user_ids: pd.Index, columns: Mapping[str, Array], n: int, stays: Array | None = None
-) -> list[Array]:
-    """Return the rows of each part in canonical order.
+) -> list[tuple[Array, Array]]:
+    """Return the rows of each part in canonical order, and the places of those that share an instant.
 
     Parameters
     ----------
@@ -37,10 +37,11 @@ def order_by_part(
     return [_ordered(np.flatnonzero(part == number), lead, len(user_ids), columns) for number in range(n)]
 
 
-def _ordered(rows: Array, lead: Array, n_leads: int, columns: Mapping[str, Array]) -> Array:
+def _ordered(rows: Array, lead: Array, n_leads: int, columns: Mapping[str, Array]) -> tuple[Array, Array]:
     rows = rows.astype("int32" if len(lead) < 2**31 else "int64")
     own = {name: values[rows] for name, values in columns.items()}
-    return rows[canonical_order(lead[rows] + 1, n_leads + 1, own)]
+    order, again = canonical_order(lead[rows] + 1, n_leads + 1, own)
+    return rows[order], again
 
 
 def lay_out(
@@ -85,7 +86,9 @@ def lay_out(
     kept = {name: words[name][used[name][:-1]] for name in words}
 
     def made() -> Iterator[LogPart]:
-        again = orders if len(orders) == n else order_by_part(lead, all_ids, columns, n, stays)
+        again = orders
+        if len(orders) != n:
+            again = [order for order, _ in order_by_part(lead, all_ids, columns, n, stays)]
         for number, order in enumerate(again):
             rows = order if all_stay else order[stays[order]]
             mine = leads[first[number] : first[number + 1]]

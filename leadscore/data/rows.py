@@ -72,7 +72,8 @@ def _ends(leads: TypedTable, events: TypedTable | None) -> dict[str, pd.Timestam
     ends = {f"leads ({leads.origin.label})": frame[[name for name in LEAD_TIMES if name in frame]].max().max()}
     if events is not None:
         ids = events.frame["user_id"].array
-        known = pd.Index(frame["user_id"].unique()).get_indexer(ids.categories) >= 0
+        leads_ids = pd.Index(frame["user_id"])
+        known = (leads_ids if leads_ids.is_unique else leads_ids.unique()).get_indexer(ids.categories) >= 0
         stays = np.append(known, False)[ids.codes]
         if "event_id" in events.frame:
             stays &= events.frame["event_id"].notna().to_numpy()
@@ -147,12 +148,16 @@ def settle_events(
     lead, user_ids = coded(frame["user_id"])
     columns, words = code_columns(frame.drop(columns="user_id"))
     orders = order_by_part(lead, user_ids, columns, n_parts(len(frame)))
-    kept = kept_leads.groupby("user_id")["created_at"].min()
+    kept = kept_leads.set_index("user_id")["created_at"]
+    if not kept.index.is_unique:
+        kept = kept.groupby("user_id").min()
     kept_lead = kept.index.get_indexer(user_ids)
-    unknown = np.append(kept_lead < 0, True)[lead]
+    stranger = kept_lead < 0
+    unknown = orphan = np.append(stranger, True)[lead]
+    if stranger.any():
+        stranger &= pd.Index(leads.frame["user_id"].unique()).get_indexer(user_ids) < 0
+        orphan = unknown & np.append(stranger, True)[lead]
     created = np.append(kept.array.asi8, np.iinfo("int64").min)[np.append(kept_lead, -1)]
-    stranger = pd.Index(leads.frame["user_id"].unique()).get_indexer(user_ids) < 0
-    orphan = unknown & np.append(stranger, True)[lead]
     early = columns["timestamp"] < created[lead]
     reasons = [
         *(
@@ -176,7 +181,7 @@ def settle_events(
     stays = _settle(events, reasons, findings)
     findings.count("events", int(stays.sum()))
     raise_all(DataError, findings.problems)
-    return lay_out(orders, stays, lead, user_ids, columns, words, folder)
+    return lay_out([order for order, _ in orders], stays, lead, user_ids, columns, words, folder)
 
 
 def _repeated_events(
@@ -187,8 +192,8 @@ def _repeated_events(
         repeated = "drop_exact" if policy.duplicate_events == "keep" else policy.duplicate_events
         return Reason("repeated exactly", _repeated(events, ["event_id"], findings), repeated, "duplicate_events")
     mask = np.zeros(len(lead), dtype=bool)
-    for order in orders:
-        mask[repeated_rows(order, lead, columns)] = True
+    for order, again in orders:
+        mask[repeated_rows(order, again, columns)] = True
     return Reason("repeated exactly", mask & (lead >= 0), policy.duplicate_events, "duplicate_events")
 
 
