@@ -725,6 +725,7 @@ def slope_of_14_days(raw):
 WEIGHTS = pd.Series({"login": 1.0, "session": 2.0, "invoice": 5.0})
 BY_COUNTRY = {"DE": 1.0, "FR": 2.0, "US": 3.0}
 EDGES = np.array([0.0, 1.0, 7.0, 30.0])
+RATES = pd.Series(np.linspace(1.0, 1.2, 400), index=pd.date_range("2023-11-01", periods=400, tz="UTC"))
 HOLIDAYS = pd.DatetimeIndex(["2024-01-01", "2024-04-01", "2024-05-01", "2024-12-25"], tz="UTC")
 
 
@@ -754,6 +755,35 @@ def band_of_recency_by_an_array(raw):
 def events_on_holidays(raw):
     def f(events_df, now):
         return events_df["timestamp"].dt.normalize().isin(HOLIDAYS).groupby(events_df["user_id"]).sum()
+
+    return f
+
+
+@honest(no_events=0, calendar="date")
+def events_at_the_rate_of_their_day(raw):
+    def f(events_df, now):
+        rate = RATES.asof(pd.DatetimeIndex(events_df["timestamp"])).to_numpy()
+        return pd.Series(rate, index=events_df.index).groupby(events_df["user_id"]).sum()
+
+    return f
+
+
+@honest(source="leads", calendar="date")
+def days_until_the_next_holiday(raw):
+    def f(leads_df, now):
+        days = (HOLIDAYS[now < HOLIDAYS].min() - now) / DAY
+        return pd.Series(days, index=leads_df["user_id"])
+
+    return f
+
+
+@honest(no_events=0, calendar=True)
+def weighted_by_the_hour(raw):
+    by_hour = pd.DataFrame({"hour": range(24), "weight": np.linspace(0, 1, 24)})
+
+    def f(events_df, now):
+        hours = events_df[["user_id"]].assign(hour=events_df["timestamp"].dt.hour)
+        return hours.merge(by_hour, on="hour").groupby("user_id")["weight"].sum()
 
     return f
 

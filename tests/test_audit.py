@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -81,7 +82,8 @@ def test_each_check_has_a_leak_that_no_other_sees(all_leaks):
 def test_without_its_check_a_leak_escapes(check, monkeypatch, tmp_path):
     planted = ONLY[check]
     assert not audited([planted], tmp_path).ok
-    monkeypatch.delitem(CHECKS, check)
+    left = {name: each for name, each in CHECKS.items() if name != check}
+    monkeypatch.setattr(sys.modules["leadscore.features.audit"], "CHECKS", left)
     assert audited([planted], tmp_path).ok
 
 
@@ -238,6 +240,42 @@ def test_a_log_with_arrival_times_and_one_without_are_both_tried():
     plan = make_plan({"sessions_last_7_days": {}, "days_since_last_event": {}}, {}, {})
     for each in (tables, replace(tables, log=log)):
         assert audit(plan, each, observations).findings == ()
+
+
+def test_ids_that_are_numbers_are_known_in_captured_frames_and_small_numbers_are_no_ids():
+    tables, observations, raw = world()
+    number = {user: str(n) for n, user in enumerate(raw.leads["user_id"])}
+    leads = tables.leads.assign(user_id=tables.leads["user_id"].map(number).astype("str"))
+    log = EventLog.from_frame(tables.events.assign(user_id=tables.events["user_id"].map(number).astype("str")))
+    asked = observations.assign(user_id=observations["user_id"].map(number).astype("str"))
+    wild = raw.leads.assign(user_id=raw.leads["user_id"].map(number).astype("int64"))  # as a CSV is read
+
+    def won(leads_df):
+        status = wild.set_index("user_id")["status"].reindex(leads_df["user_id"].astype("int64"))
+        return pd.Series((status == "converted").to_numpy(), index=leads_df["user_id"]).astype(float)
+
+    leak = step_of(Feature("won", won, "leads", missing="none", meaning="it"))
+    plan = Plan((leak, *plan_of([HONEST["weighted_by_the_hour"], HONEST["band_of_recency_by_an_array"]], raw).steps))
+    report = audit(plan, replace(tables, leads=leads, log=log), asked)
+    assert {each.feature for each in report.errors} == {"won"}
+    assert {"state", "rename"} <= caught(report, "won")
+
+
+def test_one_frame_that_two_features_read_is_altered_once():
+    tables, observations, raw = world()
+    log = raw.events
+
+    def first(events_df, now):
+        return events_df.groupby("user_id").size() * 0 + (log["timestamp"] >= now).sum()
+
+    def second(events_df, now):
+        return first(events_df, now)
+
+    steps = [step_of(Feature(f.__name__, f, "events", missing="none", meaning="it")) for f in (first, second)]
+    report = audit(Plan(tuple(steps)), tables, observations)
+    doubled = [each for each in report.errors if each.check == "duplicate"]
+    assert [each.feature for each in doubled] == ["first", "second"]
+    assert all(each.after == 2 * each.before for each in doubled)
 
 
 def test_leads_alone_without_any_events_can_be_audited():

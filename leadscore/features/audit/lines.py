@@ -59,7 +59,7 @@ def line_of_names(codes: Iterable[CodeType], names: Iterable[str]) -> str | None
         for step in dis.get_instructions(code):
             if isinstance(step.argval, str) and step.argval in wanted and step.positions and step.positions.lineno:
                 line = shown(code.co_filename, step.positions.lineno)
-                if not step.opname.endswith("_FAST"):
+                if "_FAST" not in step.opname:
                     return line
                 local = local or line
     return local
