@@ -10,6 +10,7 @@ Three ways of calling, with the same result:
 """
 
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -280,9 +281,11 @@ class _Handed:
     def __init__(self, call: Call, chunk: Chunk | None, steps: Sequence[Planned]) -> None:
         self.call, self.chunk = call, chunk
         self.columns: dict[Any, list[str]] = {}
+        self.n_users: Counter[Any] = Counter()
         for each in (step.feature for step in steps if step.feature.source == "events"):
             wanted = self.columns.setdefault((each.event_types, each.lookback), ["timestamp", "event_type"])
             wanted += [name for name in each.columns if name not in wanted]
+            self.n_users[each.event_types, each.lookback] += 1
         self.frames: dict[Any, pd.DataFrame] = {}
 
     def rows(self, each: Feature, *, text: bool) -> pd.DataFrame:
@@ -293,7 +296,9 @@ class _Handed:
             self.frames[key] = self.chunk.frame(self.call, *found, self.columns[key])
         # A Series taken into a frame is copied once it is written to: a function cannot spoil the next one's rows.
         names = ["user_id", "timestamp", "event_type", *each.columns]
-        mine = pd.DataFrame({name: self.frames[key][name] for name in names}, copy=False)
+        mine = self.frames[key]
+        if self.n_users[key] > 1:
+            mine = pd.DataFrame({name: mine[name] for name in names}, copy=False)
         return as_text(mine, self.call) if text else mine
 
 
@@ -314,7 +319,7 @@ def _again_as_text(
     if isinstance(error, KeyError) and error.args and error.args[0] not in rows.columns:
         hint = f"; it is handed {', '.join(rows.columns)}: declare others with columns=[...]"
     culprit = _culprit(step, rows, call, inputs)
-    alone = f" for lead {culprit!r} alone" if culprit is not None and len(call) > 1 else ""
+    alone = f" for lead {culprit!r} alone" if culprit is not None else ""
     raise FeatureError(
         f"feature '{step.feature.name}' raised {type(error).__name__}: {error}{hint}{alone} (now = {call.instant})"
     ) from error
