@@ -318,6 +318,20 @@ def test_constant_and_missing_columns_are_told():
     assert table.notes == ("feature 'sessions_last_7_days' has one value for every observation: 1.0",)
 
 
+def test_a_column_that_repeats_another_is_told():
+    log = event_table(("a", "2024-03-05", "session"), ("b", "2024-03-05", "session"), ("b", "2024-03-06", "session"))
+    asked = observed(("a", "2024-03-08"), ("b", "2024-03-08"))
+    twice = plan("sessions_last_7_days", visits={"aggregate": "count", "event_type": "session"})
+    table = build(tables(leads("a", "b"), log), asked, twice)
+    assert table.notes == ("feature 'visits' has the values of 'sessions_last_7_days' for every observation",)
+
+
+def test_one_lead_with_one_event_is_enough(calling):
+    log = event_table(("only", "2024-03-07", "session"))
+    table = build(tables(leads("only"), log), observed(("only", "2024-03-08")), plan("sessions_last_7_days"))
+    assert values(table, "sessions_last_7_days") == [1]
+
+
 EVENT = st.tuples(st.sampled_from("abc"), st.integers(0, 40 * 24), st.sampled_from(["session", "login", "x"]))
 
 

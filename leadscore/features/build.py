@@ -25,6 +25,7 @@ from leadscore.tables import TIME_DTYPE, Tables
 __all__ = ["ColumnCache", "FeatureTable", "build"]
 
 Array = np.ndarray[Any, Any]
+ENDS = 20  # values at either end by which columns are told apart before they are compared whole
 MAX_TRUE_CALLS = 60  # above this many calls a feature, moving its events in time is worth the check of it
 
 
@@ -49,7 +50,7 @@ class FeatureTable:
     seconds : mapping of str to float
         Time spent on each feature that was computed.
     notes : tuple of str
-        Columns that are constant or wholly missing.
+        Columns that are constant, wholly missing, or repeat another.
     recalled : tuple of str
         Features whose values an earlier build has left.
     """
@@ -233,12 +234,18 @@ def _index(tables: Tables, observations: pd.DataFrame, observed: Observed) -> pd
 
 
 def _odd_columns(X: pd.DataFrame) -> Iterator[str]:
+    seen: dict[Any, list[str]] = {}  # columns that begin and end alike: only these are compared whole
     for name in X.columns:
         values = X[name]
         first = values.iloc[0] if len(values) else np.nan
-        if not (values.isna() if pd.isna(first) else values == first).all():
+        if (values.isna() if pd.isna(first) else values == first).all():
+            is_missing = pd.isna(first)
+            said = "is missing for every observation" if is_missing else f"has one value for every observation: {first}"
+            yield f"feature '{name}' {said}"
             continue
-        if pd.isna(first):
-            yield f"feature '{name}' is missing for every observation"
-        else:
-            yield f"feature '{name}' has one value for every observation: {first}"
+        ends = pd.concat([values.head(ENDS), values.tail(ENDS)]).astype("str").fillna("-")
+        alike = seen.setdefault((str(values.dtype), *ends), [])
+        twin = next((each for each in alike if X[each].equals(values)), None)
+        if twin is not None:
+            yield f"feature '{name}' has the values of '{twin}' for every observation"
+        alike.append(name)

@@ -26,6 +26,7 @@ BLOCK_ROWS = 1 << 17  # events and observations of a block together
 MOST_COPIED = 1 << 22  # events copied at once for observations before which some had not arrived
 WORTH_KEEPING = 0.8  # share of events before their lead's last observation, above which the others are left in
 MICROSECOND = parse_duration("0.000001s")
+Leads = tuple[LogPart, int, int]  # of a part, from the first up to the last, by their places
 Rows = tuple[Array | None, Array]  # the rows that a filter picks (None: all), and where each lead's begin among them
 
 
@@ -252,22 +253,23 @@ def compute_aggregates(
     """
     needed = sorted({name for spec in specs.values() for name in spec.columns} | {"timestamp", "event_type"})
 
-    def compute(block: Block) -> dict[str, float]:
-        seconds = {}
-        for name, spec in specs.items():
-            started = time.perf_counter()
-            columns[name][block.observations] = evaluate(block, spec)
-            seconds[name] = time.perf_counter() - started
-        block.forget()
+    def compute(some: Leads) -> dict[str, float]:
+        seconds = dict.fromkeys(specs, 0.0)
+        for block in walk.blocks(some):
+            for name, spec in specs.items():
+                started = time.perf_counter()
+                columns[name][block.observations] = evaluate(block, spec)
+                seconds[name] += time.perf_counter() - started
+            block.forget()
         return seconds
 
     walk = _Walk(observed, needed)
-    blocks = (block for part in observed.log.parts for block in walk.blocks(part))
+    steps = [some for part in observed.log.parts for some in walk.steps(part)]
     total = dict.fromkeys(specs, 0.0)
     eventless = np.flatnonzero(observed.lead < 0)
     with ThreadPoolExecutor(max_workers=workers) as pool:
         list(pool.map(lambda name: columns[name].__setitem__(eventless, without[name]), specs))
-        for seconds in pool.map(compute, blocks) if workers > 1 else map(compute, blocks):
+        for seconds in pool.map(compute, steps) if workers > 1 else map(compute, steps):
             for name, spent in seconds.items():
                 total[name] += spent
     return total
@@ -287,25 +289,29 @@ def _without_future(
 
 
 class _Walk:
-    """Cuts the log into blocks; observations before some of whose events had arrived come in blocks of their own."""
+    """Cuts the log into blocks, each made when its turn comes."""
 
     def __init__(self, observed: Observed, needed: Sequence[str]) -> None:
         self.observed, self.needed = observed, needed
         self.lookups: dict[Any, Array] = {}
 
-    def blocks(self, part: LogPart) -> Iterator[Block]:
+    def steps(self, part: LogPart) -> Iterator[Leads]:
+        """Yield neighbouring leads whose events and observations make a block."""
         asked = self.observed.asked(part)
         weight = part.offsets + (asked - asked[0])
         first = 0
         while first < part.n_leads:
             last = max(first + 1, int(np.searchsorted(weight, weight[first] + BLOCK_ROWS, side="right")) - 1)
             if asked[last] > asked[first]:
-                yield from self._cut(part, first, last, asked[first : last + 1])
+                yield part, first, last
             first = last
 
-    def _cut(self, part: LogPart, first: int, last: int, asked: Array) -> Iterator[Block]:
+    def blocks(self, leads: Leads) -> Iterator[Block]:
+        """Yield a block, and another one for observations before which some events had not arrived."""
         from leadscore.features.kernel import arrived
 
+        part, first, last = leads
+        asked = self.observed.asked(part)[first : last + 1]
         begin, end = int(part.offsets[first]), int(part.offsets[last])
         offsets = part.offsets[first : last + 1] - begin
         observations = self.observed.order[asked[0] : asked[-1]]
