@@ -106,8 +106,20 @@ def plan_run(config: Config) -> "Plan":
         raise ConfigError(
             f"model.name {config.model.name} does not belong to the other keys of model: choose with model="
         )
+    _refuse_unknown_codes(config.checks.mute)
     numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
     return make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
+
+
+def _refuse_unknown_codes(codes: Sequence[str]) -> None:
+    from leadscore.errors import did_you_mean, raise_all
+
+    if not codes:
+        return
+    from leadscore.evaluate import CHECKS
+
+    unknown = [code for code in codes if code not in CHECKS]
+    raise_all(ConfigError, [f"checks.mute: unknown code '{code}'. {did_you_mean(code, CHECKS)}" for code in unknown])
 
 
 def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
@@ -337,7 +349,9 @@ def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
             p_baseline=None if last.model.name == "baseline" else rule.probability,
             observations=sum(counts[reason] for reason in ("observations", *BORDERS)),
             used=int(used.astype(bool).sum()),
-        )
+            immature=sum(n for reason, n in counts.items() if reason.startswith("immature")),
+        ),
+        dataset.config.checks.mute,
     )
 
 

@@ -88,7 +88,7 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     for note in [*run.warnings, *dataset.table.notes, *dataset.reviews]:
         console.print(f"note      {note}")
     for check in run.checks:
-        if MARKS[check.result]:
+        if check.speaks:
             console.print(f"{MARKS[check.result]:9} {check.code} {check.sentence} {check.action}")
     console.print(
         f"run       {identity['run_id']}  config {identity['config_hash'][:8]}  identity {identity['identity'][:8]}"

@@ -18,6 +18,7 @@ __all__ = [
     "HASHED_GROUPS",
     "SCHEMAS",
     "BaselineModel",
+    "ChecksConfig",
     "ComputeConfig",
     "Config",
     "DataConfig",
@@ -279,6 +280,13 @@ class ComputeConfig:
 
 
 @dataclass
+class ChecksConfig:
+    """What a run is asked at its end; none of it changes a number."""
+
+    mute: list[str] = field(default_factory=list)  # codes that are recorded and not heard, as in [LS004]
+
+
+@dataclass
 class Config:
     """One whole run."""
 
@@ -295,6 +303,7 @@ class Config:
     notes: str = ""
     validate_only: bool = False  # show the run, its folds and counts, and stop
     report: bool = True
+    checks: ChecksConfig = field(default_factory=ChecksConfig)
     audit: str = choice("sample", "sample", "full", "off")  # are features what they declare? tried on a few leads
     # Which sets were chosen, for people to read; Hydra does not see it and nothing depends on it.
     feature_sets: list[str] = field(default_factory=list, metadata={"omegaconf_ignore": True})

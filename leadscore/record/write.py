@@ -140,8 +140,16 @@ def row_of(config: Config, identity: Mapping[str, Any], run: TrainedRun) -> dict
         **_row(config, identity),
         "auc": metrics["auc"],
         "precision_at_0_8_recall": metrics["precision_at_0_8_recall"],
-        "metrics_json": json.dumps({**counted, **rest, "reasons": summary["reasons"]}, allow_nan=False),
+        "metrics_json": json.dumps(
+            {**counted, **rest, "reasons": summary["reasons"], "checks": _spoken(run)}, allow_nan=False
+        ),
     }
+
+
+def _spoken(run: TrainedRun) -> dict[str, int]:
+    """Return how many checks speak, by how loudly."""
+    results = [check.result for check in run.checks if check.speaks]
+    return {result: results.count(result) for result in ("note", "problem")}
 
 
 def record_failure(
