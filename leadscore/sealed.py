@@ -3,12 +3,25 @@
 import hashlib
 import json
 import os
+import zoneinfo
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-__all__ = ["MANIFEST", "Entry", "check", "digest_of", "file_hash", "mark_used", "read_entry", "seal", "source_hash"]
+__all__ = [
+    "MANIFEST",
+    "Entry",
+    "check",
+    "digest_of",
+    "file_hash",
+    "mark_used",
+    "read_entry",
+    "seal",
+    "source_hash",
+    "zone_rules",
+]
 
 MANIFEST = "manifest.json"
 Stamp = tuple[str, int, int, int, str]
@@ -53,6 +66,18 @@ def file_hash(path: Path) -> str:
     """Return the sha256 (64 hex) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def zone_rules(timezone: str) -> str | None:
+    """Return a hash of a zone's rules as they are on this machine: governments change them."""
+    for folder in zoneinfo.TZPATH:
+        path = Path(folder, timezone)
+        if path.is_file():
+            return file_hash(path)
+    try:
+        return f"tzdata {version('tzdata')}"
+    except PackageNotFoundError:
+        return None
 
 
 def source_hash(*places: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.config.schema import DelayWindow, SnapshotsWindow, WindowConfig
-from leadscore.errors import WindowError
+from leadscore.errors import WindowError, examples
 from leadscore.tables import Tables
 from leadscore.times import parse_duration, parse_instant
 
@@ -96,7 +96,22 @@ def observe(
         )
     frame = candidates[left].assign(label=label[left].astype("int8"))
     frame = frame.sort_values(["as_of", "user_id"], kind="stable", ignore_index=True)
+    _refuse_doubled(frame, window)
     return Observations(frame[["user_id", "as_of", "label", "lead_row"]], horizon, counts)
+
+
+def _refuse_doubled(frame: pd.DataFrame, window: WindowConfig) -> None:
+    """Refuse a lead that is observed twice at one instant: two rows of it, or two instants that `floor` makes one."""
+    doubled = frame.duplicated(["as_of", "user_id"])
+    if doubled.any():
+        rows = frame.loc[doubled, ["user_id", "as_of"]].head(3).itertuples(index=False)
+        shown = examples(f"{user_id} {as_of:%Y-%m-%d %H:%M}" for user_id, as_of in rows)
+        floor = getattr(window, "floor", None)
+        why = f"window.floor={floor} makes one instant of several" if floor else "user_id repeats in the lead table"
+        raise WindowError(
+            f"{int(doubled.sum()):,} observations repeat another's user_id and as_of ({shown}): {why}; one is needed "
+            f"for each lead and instant"
+        )
 
 
 def left_out(counts: Mapping[str, int]) -> str:

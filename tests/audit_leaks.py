@@ -394,11 +394,12 @@ def share_above_one(raw):
 
 
 @leak(only="text", no_events=0, twin=None)
-def events_by_the_type_of_columns_in_large_frames(raw):
+def kinds_with_those_that_never_occur_in_large_frames(raw):
     def f(events_df, now):
         counts = events_df.groupby("user_id").size()
-        n_categories = events_df.select_dtypes("category").shape[1]
-        return counts * (1 + n_categories) if len(counts) > 64 else counts
+        kinds = events_df.groupby("user_id")["event_type"].value_counts().groupby("user_id").size()
+        different = events_df.groupby("user_id")["event_type"].nunique()
+        return kinds if len(counts) > 64 else different  # more leads than the engine asks about
 
     return f
 

@@ -1,5 +1,7 @@
+
 """Tables from the store are the tables that reading gives, and files that did not change are not read again."""
 
+import dataclasses
 import os
 import pickle
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from leadscore.eventlog_file import open_log, write_log
 from leadscore.identity.asked import canonical_config, config_hash
 from leadscore.pipeline import compose, walk_to_folds
 from leadscore.schemas import check_raw
+from leadscore.sealed import zone_rules
 from leadscore.store import Store, open_store
 from leadscore.tables import Tables
 
@@ -286,12 +289,13 @@ def test_the_same_files_in_another_folder_are_the_same_tables(tmp_path, store, o
     assert opened() == []
 
 
-@pytest.mark.parametrize("what", ["source_hash", "version", "platform.python_version", "_zone"])
+@pytest.mark.parametrize("what", ["source_hash", "version", "platform.python_version", "zone_rules"])
 def test_other_code_and_versions_read_again(tmp_path, store, opened, monkeypatch, what):
-    prepared_tables(as_csv(tmp_path), store, accept)
+    config = dataclasses.replace(as_csv(tmp_path), timezone="Europe/Berlin")
+    prepared_tables(config, store, accept)
     opened()
     monkeypatch.setattr(f"leadscore.data.prepared.{what}", lambda *names: "another")
-    prepared_tables(as_csv(tmp_path), store, accept)
+    prepared_tables(config, store, accept)
     assert opened()
 
 
@@ -300,12 +304,11 @@ def test_a_change_of_the_zones_rules_reads_again(tmp_path, monkeypatch):
 
     (tmp_path / "Europe").mkdir()
     monkeypatch.setattr(zoneinfo, "TZPATH", (str(tmp_path),))
-    assert room._zone(None) is None
-    assert str(room._zone("Europe/Berlin")).startswith("tzdata 20")
+    assert str(zone_rules("Europe/Berlin")).startswith("tzdata 20")
     (tmp_path / "Europe" / "Berlin").write_text("old rules")
-    old = room._zone("Europe/Berlin")
+    old = zone_rules("Europe/Berlin")
     (tmp_path / "Europe" / "Berlin").write_text("new rules")
-    assert old != room._zone("Europe/Berlin")
+    assert old != zone_rules("Europe/Berlin")
 
 
 def test_a_file_is_hashed_once_until_it_changes(tmp_path, monkeypatch):

@@ -227,6 +227,16 @@ def test_a_night_is_from_ten_to_six_by_the_zones_clock_across_its_change():
         ({"aggregate": "count", "when": "night", "zone": "lead.tz"}, "'tz' is no category of data.known_at_creation"),
         ({"aggregate": "ratio", "numerator": {"aggregate": "count"}}, "the aggregate ratio needs denominator"),
         (
+            {"aggregate": "share", "when": "weekend", "of": {"when": "night"}},
+            "`when` stands in the share's events and in `of`: say it once",
+        ),
+        (
+            {"aggregate": "share", "event_type": "x", "of": {"event_type": "y"}},
+            "features.it.of.event_type: y is none of the event types it is a share of",
+        ),
+        ({"aggregate": "distinct", "column": "user_id"}, "features.it: user_id is no column to count or filter by"),
+        ({"aggregate": "count", "where": {"timestamp": ["x"]}}, "timestamp is no column to count or filter by"),
+        (
             {"aggregate": "ratio", "numerator": {"aggregate": "cont"}, "denominator": {"aggregate": "count"}},
             "features.it.numerator.aggregate: unknown aggregate 'cont'. Did you mean 'count'?",
         ),
@@ -286,3 +296,12 @@ def test_a_sum_of_words_is_refused_with_the_key_that_makes_them_numbers():
 def test_an_aggregate_says_what_it_means(spec, meaning):
     (made,) = make_plan({"it": spec}, {}, {}).columns
     assert made.meaning.startswith(meaning)
+
+
+def test_a_lead_with_rows_in_two_zones_has_none():
+    lead = lead_table({"a": "2024-01-01"}, zone=["Asia/Tokyo"])
+    twice = pd.concat([lead, lead.assign(zone="UTC")], ignore_index=True).astype({"user_id": "str", "zone": "str"})
+    chosen = make_plan({"it": {"aggregate": "count", "when": "night", "zone": "lead.zone"}}, {}, {"zone": "category"})
+    made = tables(twice, event_table(("a", "2024-03-01", "x")), zone="category")
+    with pytest.raises(FeatureError, match=r"zone: lead.zone: 1 leads have rows with different zones \('a'\)"):
+        build(made, asked_at("2024-03-08"), chosen)

@@ -60,7 +60,8 @@ def mean_amount(events, now):
 
 
 def weekend_share(events, now):
-    return (events["timestamp"].dt.day_of_week >= 5).groupby(events["user_id"]).mean()
+    past = events[events["timestamp"] < now]
+    return (past["timestamp"].dt.day_of_week >= 5).groupby(past["user_id"]).mean()
 
 
 def later_third(events, now):
@@ -111,7 +112,8 @@ def test_floored_to_the_day_a_reader_of_weekdays_is_called_once_a_weekday(monkey
 
 def test_a_reader_of_months_that_says_weekdays_only_is_found_out():
     def in_march(events, now):
-        return (events["timestamp"].dt.month == 3).groupby(events["user_id"]).sum()
+        past = events[events["timestamp"] < now]
+        return (past["timestamp"].dt.month == 3).groupby(past["user_id"]).sum()
 
     asked = observed(floor="1D")
     with pytest.raises(FeatureError, match=r"'in_march' gives lead .*it reads months, dates.*Declare calendar='date'"):
@@ -219,3 +221,40 @@ def test_an_empty_log_and_leads_without_events_have_their_declared_values():
 
 def test_each_function_has_its_seconds():
     assert set(built(*FOUR).seconds) == {"n_events", "mean_amount", "weekend_share", "later_third"}
+
+
+def test_whether_texts_are_needed_is_asked_where_something_has_happened():
+    # At the first instant nobody has done anything yet: nothing can differ there.
+    def kinds(events, now):
+        return events.groupby("user_id")["event_type"].apply(lambda each: len(each.value_counts()))
+
+    log = event_table(("a", "2024-03-02", "x"), ("b", "2024-03-02", "y"), ("b", "2024-03-03", "x"))
+    pairs = [(user, day) for day in ("2024-03-01", "2024-03-08") for user in "ab"]
+    asked = pd.DataFrame({"user_id": [user for user, _ in pairs], "as_of": [day for _, day in pairs]})
+    asked = asked.astype({"user_id": "str"}).assign(lead_row=[0, 1, 0, 1])
+    asked["as_of"] = pd.to_datetime(asked["as_of"], utc=True).astype("datetime64[us, UTC]")
+    two = lead_table({"a": "2024-01-01", "b": "2024-01-01"})
+    table = build(tables(two, log), asked, Plan((planned(kinds),)))
+    assert table.X["kinds"].tolist() == [0, 0, 1, 2]
+
+
+def test_a_function_that_fails_halfway_is_called_again_over_fresh_rows():
+    def doubles_in_place(events, now):
+        events["amount"] = events["amount"] * 2
+        events["event_type"] = events["event_type"].fillna("none")  # raises over categories
+        return events.groupby("user_id")["amount"].sum() + 0 * events["event_type"].eq("none").sum()
+
+    X = built(planned(doubles_in_place, columns=("amount",)), observations=observed(snapshots=True)).X
+    expected = LOG[LOG["timestamp"] < "2024-03-29"].groupby("user_id")["amount"].sum() * 2
+    last = X["doubles_in_place"].xs(pd.Timestamp("2024-03-29", tz="UTC"), level="as_of")
+    pd.testing.assert_series_equal(last[expected.index], expected, check_names=False)
+
+
+def test_groups_of_nothing_are_nothing():
+    def spread(events, now):
+        return events.groupby("user_id").apply(lambda rows: float(len(rows)))
+
+    early = observed(snapshots=True)
+    early["as_of"] = early["as_of"] - pd.Timedelta(days=70)
+    early = early.drop_duplicates("user_id", ignore_index=True)
+    assert built(planned(spread), observations=early, way="true").X["spread"].eq(0).any()

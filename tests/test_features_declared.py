@@ -285,3 +285,25 @@ def test_a_registered_aggregate_takes_no_parameters():
     register_aggregate("visits", "count", event_type="session")
     with pytest.raises(FeatureError, match="unknown parameter 'foo'"):
         make_plan({"visits": {"foo": 1}}, {}, {})
+
+
+def test_two_concepts_with_a_definition_of_one_name_are_refused_where_both_are_used():
+    from leadscore.features.registry import DEFINITIONS, definition
+
+    try:
+        for concept, kind in (("active_lead", "login"), ("paying_lead", "invoice")):
+
+            @definition(concept, source="events", event_type=kind, no_events=0)
+            def strict(events_df, now):
+                """Strictly so."""
+                return events_df.groupby("user_id").size()
+
+        @feature(source="events", no_events=0)
+        def both(events_df, now, *, active_lead, paying_lead):
+            """Both."""
+            return 10 * paying_lead + active_lead
+
+        with pytest.raises(FeatureError, match="two entries make a column called 'strict': rename one of them"):
+            make_plan({"both": {}}, {"active_lead": "strict", "paying_lead": "strict"}, {})
+    finally:
+        DEFINITIONS.pop("active_lead"), DEFINITIONS.pop("paying_lead")

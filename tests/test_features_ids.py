@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from leadscore.features import FEATURES, build, make_plan
-from leadscore.features.ids import are_only_keys
+from leadscore.features.ids import are_only_keys, may_read
 from leadscore.features.registry import is_shipped
 from leadscore.pipeline import compose, walk_to_folds
 
@@ -43,8 +43,7 @@ def by_column(events, now):
 
 
 def by_two_keys(events, now):
-    counts = events.groupby(["user_id", "event_type"]).size().unstack(fill_value=0)  # noqa: PD010 - as people write
-    return counts.get("login", counts.sum(axis=1) * 0)
+    return events.groupby(["user_id", "event_type"]).size().unstack(fill_value=0)["login"]  # noqa: PD010 - as people do
 
 
 def by_counting_values(events, now):
@@ -105,9 +104,96 @@ def hashes(events, now):
     return pd.Series(pd.util.hash_array(ids.to_numpy().astype(object)), index=ids)
 
 
+USER, KEYS, CLEANERS = "user_id", ["user_id"], [without_testers]
+
+
+def by_a_name_from_outside(events, now):
+    return events[~events[USER].isin(TESTERS)].groupby(USER).size()
+
+
+def by_a_list_from_outside(events, now):
+    return events.groupby(KEYS).size()
+
+
+def looks_at_the_index(events, now):
+    n = events.groupby("user_id").size()
+    return n[~n.index.isin(TESTERS)]
+
+
+def drops_labels(events, now):
+    return events.groupby("user_id").size().drop(TESTERS, errors="ignore")
+
+
+def loops_over_groups(events, now):
+    return pd.Series({uid: len(rows) for uid, rows in events.groupby("user_id") if uid not in TESTERS})
+
+
+def knows_the_groups_name(events, now):
+    return events.groupby("user_id").apply(lambda rows: 0 if rows.name in TESTERS else len(rows))
+
+
+def looks_everywhere(events, now):
+    return events[~events.isin(TESTERS).any(axis=1)].groupby("user_id").size()
+
+
+def by_position(events, now):
+    return events[~events.iloc[:, 0].isin(TESTERS)].groupby("user_id").size()
+
+
+def renames_columns(events, now):
+    events.columns = ["uid", "at", "kind"]
+    return events[~events["uid"].isin(TESTERS)].groupby("uid").size()
+
+
+def takes_functions_from_a_list(events, now):
+    for clean in CLEANERS:
+        events = clean(events)
+    return events.groupby("user_id").size()
+
+
+def imports_inside(events, now):
+    from test_features_ids import without_testers as clean
+
+    return clean(events).groupby("user_id").size()
+
+
+def aligns_with_texts(events, now):
+    return events.groupby("user_id").size().add(pd.Series({"qa-1": 1.0}), fill_value=0)
+
+
+def defines_inside(events, now):
+    def clean(rows):
+        return rows[rows["user_id"] != "qa-1"]
+
+    return clean(events).groupby("user_id").size()
+
+
+def compares_whole_rows(events, now):
+    return events[(events != "qa-1").all(axis=1)].groupby("user_id").size()
+
+
+def asks_an_inputs_index(events, now, *, active_user):
+    return active_user[active_user.index != "qa-1"]
+
+
 @pytest.mark.parametrize(
     "function",
     [
+        by_a_name_from_outside,
+        by_a_list_from_outside,
+        looks_at_the_index,
+        drops_labels,
+        loops_over_groups,
+        knows_the_groups_name,
+        looks_everywhere,
+        by_position,
+        renames_columns,
+        takes_functions_from_a_list,
+        imports_inside,
+        aligns_with_texts,
+        defines_inside,
+        compares_whole_rows,
+        asks_an_inputs_index,
         leaves_testers_out,
         leaves_them_out_in_a_helper,
         queries,
@@ -122,6 +208,21 @@ def hashes(events, now):
 )
 def test_whatever_may_look_at_an_id_gets_texts(function):
     assert not are_only_keys(function)
+
+
+def test_a_parameter_may_name_the_id():
+    def by_parameter(events, now, *, key="event_type"):
+        return events.groupby(key).size()
+
+    assert are_only_keys(by_parameter, {"key": "event_type"})
+    assert not are_only_keys(by_parameter, {"key": "user_id"})
+
+
+def test_only_what_names_a_text_is_asked_about_texts():
+    assert not may_read(by_name, {"event_type"}, {})
+    assert may_read(by_column, {"event_type"}, {})
+    assert may_read(by_a_helper, {"event_type"}, {})
+    assert may_read(by_name, {"event_type"}, {"column": "event_type"})
 
 
 def test_what_comes_with_leadscore_gives_the_same_for_numbers_as_for_texts():

@@ -26,17 +26,21 @@ def built(function, source: str = "events"):
     return build(tables(LEADS, LOG, end="2026-01-01"), OBSERVED, Plan((step,))).X["it"]
 
 
+JUNE = pd.Timestamp("2024-06-01", tz="UTC")
+
+
 def per_lead(events, values):
     return values.groupby(events["user_id"]).sum()
 
 
+# Each looks at now too: one that does not gets true times, whatever it declares.
 CALENDAR = {
-    "months": lambda e, now: per_lead(e, e["timestamp"].dt.month == 12),
-    "weekdays": lambda e, now: per_lead(e, e["timestamp"].dt.day_of_week >= 5),
-    "clock times": lambda e, now: per_lead(e, e["timestamp"].dt.hour < 6),
-    "a fixed date": lambda e, now: per_lead(e, e["timestamp"] >= pd.Timestamp("2024-06-01", tz="UTC")),
+    "months": lambda e, now: per_lead(e[e["timestamp"] < now], e["timestamp"].dt.month == 12),
+    "weekdays": lambda e, now: per_lead(e[e["timestamp"] < now], e["timestamp"].dt.day_of_week >= 5),
+    "clock times": lambda e, now: per_lead(e[e["timestamp"] < now], e["timestamp"].dt.hour < 6),
+    "a fixed date": lambda e, now: per_lead(e, (now - e["timestamp"]).where(e["timestamp"] >= JUNE).dt.days),
     "the month of now": lambda e, now: per_lead(e, e["timestamp"].notna() * now.month),
-    "other leads": lambda e, now: per_lead(e, e["timestamp"].rank()),
+    "other leads": lambda e, now: per_lead(e, (now - e["timestamp"]).rank()),
 }
 
 
@@ -46,9 +50,29 @@ def test_a_feature_of_events_that_reads(what):
         built(CALENDAR[what])
 
 
+def test_a_function_that_does_not_look_at_now_has_true_times_in_one_call():
+    seen = []
+
+    def in_december(events, now):
+        seen.append(len(events))
+        return (events["timestamp"].dt.month == 12).groupby(events["user_id"]).sum()
+
+    expected = LOG.assign(hit=LOG["timestamp"].dt.month == 12).groupby("user_id")["hit"].sum()
+    assert built(in_december).droplevel("as_of")[expected.index].tolist() == expected.tolist()
+    assert expected.sum() > 5
+    assert len(LOG) in seen
+
+
+def test_other_leads_are_found_out_also_where_now_is_not_looked_at():
+    with pytest.raises(
+        FeatureError, match=r"feature 'it' gives lead .*it depends on other leads. Declare across_leads"
+    ):
+        built(lambda e, now: per_lead(e, e["timestamp"].rank()))
+
+
 def test_a_lead_feature_that_asks_for_december_in_secret():
     def december(leads, now):
-        return (leads.set_index("user_id")["created_at"].dt.month == 12).astype(float)
+        return ((leads.set_index("user_id")["created_at"].dt.month == 12) & (now.year > 2000)).astype(float)
 
     with pytest.raises(FeatureError, match="feature 'it' gives lead"):
         built(december, source="leads")

@@ -4,10 +4,9 @@ import json
 import os
 import platform
 import time
-import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from leadscore.data.files import find_files
 from leadscore.data.load import load_tables
 from leadscore.errors import DataError
 from leadscore.eventlog_file import open_log, write_content, write_log
-from leadscore.sealed import digest_of, file_hash, source_hash
+from leadscore.sealed import digest_of, file_hash, source_hash, zone_rules
 from leadscore.store import Store
 from leadscore.tables import Tables
 
@@ -147,7 +146,7 @@ def _key(config: FilesData, files: Files, store: Store) -> str:
             "code": source_hash(*READING),
             "python": platform.python_version(),
             "packages": {name: version(name) for name in PACKAGES},
-            "zone": _zone(config.timezone),
+            "zone": None if config.timezone is None else zone_rules(config.timezone),
         }
     )
 
@@ -171,20 +170,6 @@ def _content(path: Path, stamp: tuple[int, ...], store: Store) -> str:
 
 def _write_text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def _zone(timezone: str | None) -> str | None:
-    """Return a hash of a zone's rules as they are on this machine: governments change them."""
-    if timezone is None:
-        return None
-    for folder in zoneinfo.TZPATH:
-        path = Path(folder, timezone)
-        if path.is_file():
-            return file_hash(path)
-    try:
-        return f"tzdata {version('tzdata')}"
-    except PackageNotFoundError:
-        return None
 
 
 def _described(config: DataConfig, tables: Tables) -> str:

@@ -52,7 +52,7 @@ class Filter:
         """Return the filter that picks what both pick."""
         types = other.event_type or self.event_type
         if self.event_type and other.event_type:
-            types = tuple(each for each in self.event_type if each in other.event_type) or ("",)
+            types = tuple(each for each in self.event_type if each in other.event_type)
         zone = other.zone if other.when else self.zone
         return Filter(types, tuple(sorted({*self.where, *other.where})), other.when or self.when, zone)
 
@@ -120,9 +120,13 @@ class Aggregate:
     @property
     def columns(self) -> set[str]:
         """The event columns it reads besides `user_id`, `timestamp` and `event_type`."""
+        return self.raw_columns - ALWAYS_THERE
+
+    @property
+    def raw_columns(self) -> set[str]:
+        """Every event column it names."""
         named = {column for each in self.filters for column, _ in each.where}
-        named |= {part.column for part in self.parts if part.column}
-        return named - ALWAYS_THERE
+        return named | {part.column for part in self.parts if part.column}
 
     @property
     def numbers(self) -> set[str]:
@@ -243,6 +247,17 @@ def _length(text: str | None, where: str) -> timedelta | None:
 def _refuse_parts(spec: Aggregate, where: str) -> None:
     if spec.numerator is not None and (spec.event_type or spec.where or spec.when or spec.lookback):
         raise FeatureError(f"{where}: the events of a ratio are said in its numerator and its denominator")
+    if spec.of is not None and spec.when is not None and spec.of.when is not None:
+        raise FeatureError(f"{where}: `when` stands in the share's events and in `of`: say it once")
+    if spec.of is not None and spec.event_type and set(spec.of.event_type) - set(spec.event_type):
+        strangers = sorted(set(spec.of.event_type) - set(spec.event_type))
+        raise FeatureError(f"{where}.of.event_type: {', '.join(strangers)} is none of the event types it is a share of")
+    own = {"user_id", "timestamp", "ingested_at"} & {*spec.raw_columns}
+    if own:
+        raise FeatureError(
+            f"{where}: {', '.join(sorted(own))} is no column to count or filter by; event_type and the log's own "
+            f"columns are (days_since_last, active_days and others look at the time)"
+        )
     for key in ("numerator", "denominator"):
         part = getattr(spec, key)
         if part is None:

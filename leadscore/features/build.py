@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from leadscore.features.calls import call_functions, make_calls, need_text
+from leadscore.features.calls import call_functions, make_calls
 from leadscore.features.compiled import compute_aggregates
 from leadscore.features.kinds import evaluate
 from leadscore.features.observed import Observed
@@ -20,6 +20,7 @@ from leadscore.features.plan import Plan, Planned
 from leadscore.features.registry import Feature
 from leadscore.features.shift import check_moved
 from leadscore.features.sources import check_sources
+from leadscore.features.trial import need_text
 from leadscore.tables import TIME_DTYPE, Tables
 
 __all__ = ["ColumnCache", "FeatureTable", "build"]
@@ -100,11 +101,10 @@ def build(
     observed = Observed.of(tables, observations)
     columns, todo, recalled = _recall(plan, cache)
     seconds: dict[str, float] = {}
-    for ways, steps in _stages(todo, observed, way):
+    for ways, steps in _stages(todo, observed, way) if len(observed) else ():
         seconds |= _compute(ways, steps, observed, columns, workers=workers, text=way == "text")
-    if cache is not None:
-        for step in todo:
-            if not _is_attribute(step):
+        if cache is not None and ways != "attribute":
+            for step in steps:
                 cache.put(step.feature.name, columns[step.feature.name])
     index = _index(tables, observations, observed)
     X = pd.DataFrame({each.name: _finished(columns[each.name], each) for each in plan.columns}, index=index, copy=False)
@@ -172,12 +172,13 @@ def _way(step: Planned, observed: Observed, way: str) -> str:
         return "attribute" if _is_attribute(step) else "compiled"
     if each.across_leads:
         return "whole"
-    if way == "true" or each.calendar == "date" or (way != "shifted" and observed.n_instants <= MAX_TRUE_CALLS):
+    if way == "true" or (way != "shifted" and observed.n_instants <= MAX_TRUE_CALLS):
         return "true"
-    if not each.calendar:
-        return "shifted"
+    if not each.reads_now:
+        return "own"
     # Moved by whole weeks, a feature is called once for each time of the week, which pays off where these are few.
-    return "weekly" if way == "shifted" or observed.n_times_of_week <= MAX_TRUE_CALLS else "true"
+    weekly = "weekly" if way == "shifted" or observed.n_times_of_week <= MAX_TRUE_CALLS else "true"
+    return {False: "shifted", True: weekly, "date": "true"}[each.calendar]
 
 
 def _compute(
@@ -194,9 +195,9 @@ def _compute(
     for step in steps:
         columns[step.feature.name] = _empty(step.feature, len(observed))
     calls = make_calls(observed, "true" if way == "whole" else way)
-    as_text = {step.feature.name for step in steps} if text else need_text(steps, calls[0], columns)
+    as_text = {step.feature.name for step in steps} if text else need_text(steps, calls, columns)
     seconds = call_functions(steps, calls, columns, text=as_text, whole=way == "whole", workers=workers)
-    if way in ("shifted", "weekly"):
+    if way in ("own", "shifted", "weekly"):
         check_moved(steps, observed, columns, way, as_text)
     return seconds
 

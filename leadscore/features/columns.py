@@ -34,8 +34,11 @@ class StoredColumns:
         folder = self.store.find(KIND, self.keys[name]) if name in self.keys else None
         if folder is None:
             return None
-        with pa.memory_map(str(folder / FILE)) as source:
-            values = pa.ipc.open_file(source).get_batch(0).column(VALUES)
+        try:
+            with pa.memory_map(str(folder / FILE)) as source:
+                values = pa.ipc.open_file(source).get_batch(0).column(VALUES)
+        except OSError:  # another run has just pruned it
+            return None
         if pa.types.is_floating(values.type):
             numbers: Array = values.to_numpy(zero_copy_only=False)
             return numbers

@@ -5,14 +5,16 @@ found once for each (filter, lookback), and every aggregate reads what it needs 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from leadscore.errors import FeatureError, examples
 from leadscore.eventlog import EventLog, LogPart
 from leadscore.features.aggregates import Aggregate, Filter
 from leadscore.features.local import local_mask
@@ -57,15 +59,15 @@ class Block:
     zones: Callable[[str], Sequence[Any]]
     lookups: dict[Any, Array]  # which codes of a text column a filter allows; shared by all blocks
     _rows: dict[Filter, Rows] = field(default_factory=dict)
-    _windows: dict[tuple[Filter, str | None], "Window"] = field(default_factory=dict)
+    _windows: dict[tuple[Filter, int], "Window"] = field(default_factory=dict)
 
     def window(self, wanted: Filter, lookback: str | None) -> "Window":
         """Return what each observation sees of the events that a filter picks; built once, whoever asks."""
-        key = (wanted, lookback)
+        key = (wanted, _microseconds(lookback))
         if key not in self._windows:
             if wanted not in self._rows:
                 self._rows[wanted] = self._pick(wanted)
-            self._windows[key] = Window(self, *self._rows[wanted], lookback)
+            self._windows[key] = Window(self, *self._rows[wanted], key[1])
         return self._windows[key]
 
     def _pick(self, wanted: Filter) -> Rows:
@@ -121,7 +123,7 @@ class Window:
     block: Block
     rows: Array | None
     offsets: Array
-    lookback: str | None
+    lookback: int  # microseconds; -1 is everything before as_of
 
     @cached_property
     def time(self) -> Array:
@@ -134,8 +136,7 @@ class Window:
 
         n = len(self.block.as_of)
         low, high = np.empty(n, dtype="int64"), np.empty(n, dtype="int64")
-        back = -1 if self.lookback is None else parse_duration(self.lookback) // MICROSECOND
-        bounds(self.time, self.offsets, self.block.as_of, self.block.asked, back, low, high)
+        bounds(self.time, self.offsets, self.block.as_of, self.block.asked, self.lookback, low, high)
         return low, high
 
     @property
@@ -263,7 +264,7 @@ def compute_aggregates(
             block.forget()
         return seconds
 
-    walk = _Walk(observed, needed)
+    walk = _Walk(observed, needed, _longest(specs.values()))
     steps = [some for part in observed.log.parts for some in walk.steps(part)]
     total = dict.fromkeys(specs, 0.0)
     eventless = np.flatnonzero(observed.lead < 0)
@@ -288,12 +289,25 @@ def _without_future(
     return {name: values[rows[:n]] for name, values in columns.items()}, kept
 
 
+def _longest(specs: Iterable[Aggregate]) -> int:
+    """Return the longest lookback in microseconds, -1 where one aggregate sees everything."""
+    lookbacks = [_microseconds(part.lookback) for spec in specs for part in spec.parts]
+    return -1 if -1 in lookbacks else max(lookbacks)
+
+
+@cache
+def _microseconds(lookback: str | None) -> int:
+    return -1 if lookback is None else parse_duration(lookback) // MICROSECOND
+
+
 class _Walk:
     """Cuts the log into blocks, each made when its turn comes."""
 
-    def __init__(self, observed: Observed, needed: Sequence[str]) -> None:
+    def __init__(self, observed: Observed, needed: Sequence[str], longest: int) -> None:
         self.observed, self.needed = observed, needed
         self.lookups: dict[Any, Array] = {}
+        self.zones: dict[str, Array] = {}
+        self.longest = longest
 
     def steps(self, part: LogPart) -> Iterator[Leads]:
         """Yield neighbouring leads whose events and observations make a block."""
@@ -354,7 +368,7 @@ class _Walk:
 
         first, last = sees
         rows, offsets = np.empty(int((last - first).sum()), dtype="int64"), np.empty(len(as_of) + 1, dtype="int64")
-        n = known_rows(columns["timestamp"], ingested, first, last, as_of, rows, offsets)
+        n = known_rows(columns["timestamp"], ingested, first, last, as_of, self.longest, rows, offsets)
         known = {name: values[rows[:n]] for name, values in columns.items()}
         return self._block(known, offsets, np.arange(len(as_of) + 1), as_of, observations, lead)
 
@@ -368,10 +382,24 @@ class _Walk:
         lead: Array,
     ) -> Block:
         def zones(column: str) -> Sequence[Any]:
-            tables = self.observed.tables
-            row = np.full(len(self.observed.log.user_ids) + 1, -1)  # the last place is that of leads without events
-            row[tables.lead_codes] = np.arange(len(tables.leads))
-            named: Sequence[Any] = tables.leads[column].iloc[row[lead]].tolist()
+            if column not in self.zones:
+                self.zones[column] = _zone_of_lead(self.observed, column)
+            named: Sequence[Any] = self.zones[column][lead].tolist()
             return named
 
         return Block(self.observed.log, columns, offsets, asked, as_of, observations, zones, self.lookups)
+
+
+def _zone_of_lead(observed: Observed, column: str) -> Array:
+    """Return the zone that stands in the lead table, by the lead's code; rows of one lead must agree."""
+    tables = observed.tables
+    zones = pd.DataFrame({"code": tables.lead_codes, "zone": tables.leads[column]}).query("code >= 0").drop_duplicates()
+    twice = zones["code"].duplicated()
+    if twice.any():
+        named = observed.log.user_ids[zones["code"][twice].unique()]
+        raise FeatureError(
+            f"zone: lead.{column}: {len(named)} leads have rows with different zones ({examples(named)}); one is needed"
+        )
+    found = np.full(len(observed.log.user_ids), None, dtype=object)
+    found[zones["code"]] = zones["zone"]
+    return found

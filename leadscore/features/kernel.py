@@ -87,15 +87,24 @@ def arrived(time: Any, ingested: Any, offsets: Any, as_of: Any, asked: Any, whol
 
 
 @_compiled
-def known_rows(time: Any, ingested: Any, first: Any, last: Any, as_of: Any, rows: Any, offsets: Any) -> int:
-    """Write the events of each observation's lead (`first` up to `last`) that were known at its `as_of`; how many."""
+def known_rows(
+    time: Any, ingested: Any, first: Any, last: Any, as_of: Any, lookback: int, rows: Any, offsets: Any
+) -> int:
+    """Write the events of each observation's lead (`first` up to `last`) that its windows see; how many.
+
+    Those are the events that were known at `as_of`, back to the longest lookback, or all (-1).
+    """
     n = 0
     for k in range(len(as_of)):
         offsets[k] = n
-        for row in range(first[k], last[k]):
-            if time[row] < as_of[k] and ingested[row] <= as_of[k]:
+        row = first[k]
+        if lookback >= 0:
+            row += np.searchsorted(time[first[k] : last[k]], as_of[k] - lookback)
+        while row < last[k] and time[row] < as_of[k]:
+            if ingested[row] <= as_of[k]:
                 rows[n] = row
                 n += 1
+            row += 1
     offsets[len(as_of)] = n
     return n
 

@@ -103,7 +103,7 @@ def make_plan(
     FeatureError
         With all unknown names, wrong parameters, cycles and doubled columns.
     """
-    planner = _Planner(definitions)
+    planner = _Planner(definitions, numbers)
     for concept, name in definitions.items():  # also those that no feature uses: a typo here must not wait
         with planner.collecting():
             find_definition(concept, name)
@@ -140,8 +140,8 @@ def _features_of(
 class _Planner:
     """Adds features depth first; knows what is planned already and what went wrong."""
 
-    def __init__(self, definitions: Mapping[str, str]) -> None:
-        self.definitions = definitions
+    def __init__(self, definitions: Mapping[str, str], numbers: Collection[str]) -> None:
+        self.definitions, self.numbers = definitions, numbers
         self.steps: dict[str, Planned] = {}
         self.problems: list[str] = []
 
@@ -157,7 +157,8 @@ class _Planner:
         if new.name in path:
             raise FeatureError(f"features need each other in a circle: {' -> '.join([*path, new.name])}")
         held = self.steps.get(new.name)
-        if held is not None and held.feature is not new and held.feature.aggregate != new.aggregate:
+        same = held is not None and (held.feature is new or _is_same_aggregate(held.feature, new))
+        if held is not None and not same:
             raise FeatureError(f"two entries make a column called '{new.name}': rename one of them")
         inputs = {}
         for need in new.needs:
@@ -178,7 +179,7 @@ class _Planner:
                 )
             return find_definition(need, self.definitions[need])
         if need in FEATURES:
-            return FEATURES[need]
+            return with_numbers(FEATURES[need], self.numbers)
         known = did_you_mean(need, [*FEATURES, *DEFINITIONS], "Registered")
         raise FeatureError(f"feature '{user.name}' needs '{need}', which is neither a feature nor a concept. {known}")
 
@@ -193,6 +194,10 @@ class _Planner:
                     f"feature '{step.feature.name}' reads the lead column{'s' if len(undeclared) > 1 else ''} "
                     f"{', '.join(undeclared)}, not listed in data.known_at_creation ({', '.join(attributes) or 'none'})"
                 )
+
+
+def _is_same_aggregate(held: Feature, new: Feature) -> bool:
+    return held.aggregate is not None and held.aggregate == new.aggregate
 
 
 def _parameters(new: Feature, given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

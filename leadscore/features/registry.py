@@ -6,11 +6,13 @@ meaning of missing, unit). Registering happens on import: theme modules are impo
 `leadscore.features`, a team's own through `plugins`.
 """
 
+import dis
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from types import MappingProxyType
+from functools import partial
+from types import FunctionType, MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from leadscore.errors import FeatureError, did_you_mean
@@ -108,6 +110,18 @@ class Feature:
     def takes_now(self) -> bool:
         """Whether the function has a second positional argument."""
         return self.aggregate is not None or len(_positional(self.function)) > 1
+
+    @property
+    def reads_now(self) -> bool:
+        """Whether the function looks at its second positional argument; one whose code is not known may."""
+        function = self.function
+        while isinstance(function, partial):
+            function = function.func
+        if not self.takes_now or not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
+            return self.takes_now
+        code, now = function.__code__, _positional(function)[1].name
+        loads = (each for each in dis.get_instructions(code) if each.opname.startswith("LOAD"))
+        return now in code.co_cellvars or any(_names(each.argval, now) for each in loads)
 
     @property
     def missing_allowed(self) -> bool:
@@ -299,6 +313,10 @@ def _refuse_values(new: Feature, where: str) -> None:
     low, high = new.bounds if len(new.bounds) == 2 else (1, 0)
     if low is not None and high is not None and low > high:
         raise FeatureError(f"{where}: bounds={new.bounds!r} is not (least, greatest), as in (0, 1) or (0, None)")
+
+
+def _names(argument: Any, name: str) -> bool:
+    return argument == name or (isinstance(argument, tuple) and name in argument)  # newer Pythons load two at once
 
 
 def _positional(function: Callable[..., Any]) -> list[inspect.Parameter]:

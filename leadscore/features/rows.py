@@ -1,7 +1,7 @@
 """The rows a function is handed: its leads' events before each `as_of`, and nothing else."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -31,12 +31,16 @@ class Call:
     positions : array of int64 (n,)
         The observations, by the code of their lead.
     now : int
-        Microseconds since 1970. Events of an observation with another `as_of` are moved by `now - as_of`.
+        Microseconds since 1970.
+    moved : bool
+        Whether events of an observation with another `as_of` are moved by `now - as_of`; else they keep their times,
+        for functions that do not look at `now`.
     """
 
     observed: Observed
     positions: Array
     now: int
+    moved: bool = True
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -59,8 +63,12 @@ class Call:
     @cached_property
     def moves(self) -> Array | None:
         """By how much each observation's events are moved in time; None where all are in place."""
-        moves = self.now - self.as_of
-        return moves if moves.any() else None
+        return None if self.is_at_once or not self.moved else self.now - self.as_of
+
+    @cached_property
+    def is_at_once(self) -> bool:
+        """Whether all observations are at `now`."""
+        return bool((self.as_of == self.now).all())
 
     @cached_property
     def user_ids(self) -> pd.Index:
@@ -87,11 +95,11 @@ class Call:
     def within(self, first: int, last: int) -> "Call":
         """Return the part of the call that is about leads with codes in `[first, last)`."""
         begin, end = np.searchsorted(self.lead, [first, last])
-        return Call(self.observed, self.positions[begin:end], self.now)
+        return replace(self, positions=self.positions[begin:end])
 
     def some(self, which: Array) -> "Call":
         """Return the part of the call that is about some of its observations."""
-        return Call(self.observed, self.positions[which], self.now)
+        return replace(self, positions=self.positions[which])
 
     def lead_rows(self, each: Feature) -> pd.DataFrame:
         """Return the observations' rows of the lead table: id, creation and the declared columns."""
@@ -133,6 +141,10 @@ class Chunk:
         log = EventLog(self.log.user_ids[first : first + self.last - self.first], (part,), self.log.words)
         return Chunk(log, part, 0, self.last - self.first)
 
+    def forget(self) -> None:
+        """Let go of what was picked for the calls that are done."""
+        self._picked.clear()
+
     @property
     def begin(self) -> int:
         """The row of the part at which the chunk begins."""
@@ -162,7 +174,7 @@ class Chunk:
             number_of = np.full(len(counts), -1)
             number_of[lead[has_events]] = has_events
             rows, owner = self._pick(types)
-            if call.moves is None:  # one border for all: whoever is outside is dropped before its lead is looked up
+            if call.is_at_once:  # one border for all: whoever is outside is dropped before its lead is looked up
                 inside = np.flatnonzero(self._known(rows, call.now, lookback))
                 rows, owner = inside if rows is None else rows[inside], owner[inside]
             elif rows is None:
@@ -171,7 +183,7 @@ class Chunk:
             if len(has_events) < len(counts):
                 asked = np.flatnonzero(number >= 0)
                 rows, number = rows[asked], number[asked]
-            if call.moves is None:
+            if call.is_at_once:
                 return rows, number
         else:
             starts = self.offsets[lead[has_events]]
@@ -180,7 +192,7 @@ class Chunk:
             if types:
                 typed = self._is_of(types)[self.column("event_type")[rows]]
                 rows, number = rows[typed], number[typed]
-        known = self._known(rows, call.now if call.moves is None else call.as_of[number], lookback)
+        known = self._known(rows, call.now if call.is_at_once else call.as_of[number], lookback)
         return rows[known], number[known]
 
     def _known(self, rows: Array | None, as_of: Any, lookback: timedelta | None) -> Array:

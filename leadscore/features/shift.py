@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from leadscore.errors import FeatureError, raise_all
-from leadscore.features.calls import compute_call
 from leadscore.features.contract import same_values
+from leadscore.features.invoke import compute_call
 from leadscore.features.observed import Observed
 from leadscore.features.plan import Planned
 from leadscore.features.registry import is_shipped
@@ -28,11 +28,13 @@ ALONE = 6
 MOVED = 100
 HOUR = 3_600_000_000  # microseconds
 WEEK = 7 * 24 * HOUR
-MOVES = {
+MOVES: dict[str, list[int]] = {
+    "own": [],
     "shifted": [(30 * 24 + 11) * step * HOUR + 7 * step * 60_000_000 for step in range(1, 13)],
     "weekly": [step * WEEK for step in (4, 9, 13, 17, 22, 26, 30, 35, 39, 43, 48, 52)],
 }
 ADVICE = {
+    "own": "it depends on other leads. Declare across_leads=True, or group by user_id throughout",
     "shifted": "it reads the calendar (months, weekdays, clock times), or other leads. Declare calendar=True for "
     "weekdays and times of day in UTC, calendar='date' for the rest of the calendar, across_leads=True for other leads",
     "weekly": "it reads months, dates, or the clock of a zone, or other leads. Declare calendar='date' for the "
@@ -60,8 +62,11 @@ def check_moved(
     if not steps:
         return
     log = observed.tables.log
-    chunk = None if log is None else Chunk.of_all(log)
+    # One part is enough: leads are spread over the parts by a hash, and no second copy of a long log is made.
+    chunk = None if log is None else Chunk(log, log.parts[0], 0, log.parts[0].n_leads)
     busiest = _busiest_first(observed)
+    if chunk is not None:
+        busiest = busiest[observed.lead[busiest] < chunk.last]
     busy = busiest[: max(1, len(busiest) // 2)]
     problems: dict[str, str] = {}
     over_time = busy[np.argsort(observed.as_of[busy], kind="stable")]

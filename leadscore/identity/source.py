@@ -156,6 +156,9 @@ class _Reduction:
         return self.of(value)
 
     def _instance(self, value: Any) -> Any:
+        plain = getattr(value, "py_func", None)
+        if isinstance(plain, FunctionType):  # compiled from it: the machine code's own names are new in every process
+            return ["compiled", type(value).__qualname__, self.of(plain)]
         kind, state = self.of(type(value)), getattr(value, "__dict__", {})
         try:
             reduce = copyreg.dispatch_table.get(type(value))
