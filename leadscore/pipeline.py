@@ -1,36 +1,39 @@
 """The walk through the rooms: config, load, check raw, window, features, check table, split, fit, evaluate, explain.
 
-This module alone knows the way. A room receives values and returns values; recording what came out is the last
-room, entered by `run`.
+This module alone knows the way, and `training` the part of it from the split to the explanation. A room receives
+values and returns values; recording what came out is the last room, entered by `run`.
 """
 
 import importlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
 from leadscore.errors import ConfigError, LeadscoreError, WindowError
-from leadscore.results import Baseline, Dataset, FoldResult, TrainedRun, Windows
+from leadscore.results import Dataset, TrainedRun, Windows
+from leadscore.times import parse_duration
+from leadscore.training import train_model
 
 if TYPE_CHECKING:
-    from leadscore.evaluate import Check, Evaluation
+    import pandas as pd
+
     from leadscore.features import Plan
     from leadscore.features.audit import AuditReport
     from leadscore.features.build import ColumnCache
+    from leadscore.split import Seal
     from leadscore.tables import Tables
+    from leadscore.window import Observations
 
 __all__ = ["add_features", "build_dataset", "compose", "plan_run", "run", "train_model", "walk_to_folds"]
 
 log = logging.getLogger(__name__)
 Step = Callable[[str], None]  # told what is being done
 Tell = Callable[[TrainedRun, Path, dict[str, Any], str | None], None]  # run, folder, identity, where it was logged
-
-RECENCY = "days_since_last_event"
-BORDERS = ("before window.start", "at or after window.end")
 
 
 def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = None) -> Config:
@@ -123,13 +126,30 @@ def _refuse_unknown_codes(codes: Sequence[str]) -> None:
 
 
 def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
-    """Load, check and observe, and lay the folds: all that needs no feature."""
+    """Load, check and observe, keep off the seal, and lay the folds: all that needs no feature."""
+    from leadscore.split import AUTO, embargo_of, keep_off, make_folds
+    from leadscore.window import left_out
+
+    windows, validation = _observed(config, step), config.validation
+    embargo = embargo_of(windows.tables.log) if validation.embargo == AUTO else parse_duration(validation.embargo)
+    try:
+        if windows.seal is not None:
+            kept, sealed = keep_off(windows.observations, windows.seal, embargo)
+            windows = replace(windows, observations=kept, sealed=sealed)
+        frame, horizon = windows.observations.frame, windows.observations.horizon
+        folds = make_folds(frame, horizon, validation, embargo=embargo, groups=_groups(windows))
+    except WindowError as error:
+        raise WindowError(f"{error}. Observed: {left_out(windows.observations.counts)}") from None
+    return replace(windows, folds=folds)
+
+
+def _observed(config: Config, step: Step) -> Windows:
+    """Load, check and observe; name the seal, and take nothing away yet."""
     from leadscore.data import prepared_tables
     from leadscore.features import check_sources
     from leadscore.schemas import check_raw
-    from leadscore.split import make_folds
     from leadscore.store import open_store
-    from leadscore.window import left_out, observe
+    from leadscore.window import observe
 
     def check(tables: "Tables") -> None:
         step("checking tables")
@@ -142,11 +162,32 @@ def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
     check_sources(plan, tables)
     step("observing leads")
     observations = observe(tables, config.window, config.data.statuses, config.data.labels)
-    try:
-        folds = make_folds(observations.frame, observations.horizon, config.validation)
-    except WindowError as error:
-        raise WindowError(f"{error}. Observed: {left_out(observations.counts)}") from None
-    return Windows(config, plan, tables, observations, folds, store)
+    return Windows(config, plan, tables, observations, [], store, _seal(config, tables, observations))
+
+
+def _seal(config: Config, tables: "Tables", observations: "Observations") -> "Seal | None":
+    """Return the period to keep away: as it was frozen for these data, else as `run` will freeze it."""
+    import pandas as pd
+
+    from leadscore.record.seals import data_set, find_seal
+    from leadscore.split import Seal
+
+    if config.validation.seal is None:
+        return None
+    length = parse_duration(config.validation.seal)
+    frozen = find_seal(Path(config.tracking.root), data_set(config.data), length)
+    if frozen is None:
+        return Seal.at_the_end(tables.data_end, observations.horizon, length)
+    return Seal(pd.Timestamp(frozen.start), length)
+
+
+def _groups(windows: Windows) -> "pd.Series | None":
+    """Return each observation's account, where `validation.group` names one."""
+    group = getattr(windows.config.validation, "group", "user_id")
+    if group == "user_id":
+        return None
+    frame = windows.observations.frame
+    return windows.tables.leads[group].iloc[frame["lead_row"].to_numpy()].set_axis(frame.index)
 
 
 def build_dataset(config: Config, step: Step = log.info) -> Dataset:
@@ -190,7 +231,8 @@ def add_features(windows: Windows, step: Step = log.info) -> Dataset:
     step("checking the model table")
     labels = observations["label"].set_axis(table.X.index)
     check_table(table.X, labels, {each.name: each for each in windows.plan.columns})
-    return Dataset(windows.config, windows.plan, windows.tables, windows.observations, windows.folds, table, audit)
+    tables, folds, seal = windows.tables, windows.folds, windows.seal
+    return Dataset(windows.config, windows.plan, tables, windows.observations, folds, table, audit, seal)
 
 
 def _audited(windows: Windows, step: Step) -> "AuditReport | None":
@@ -218,143 +260,6 @@ def _known_columns(windows: Windows) -> "ColumnCache | None":
     return StoredColumns(windows.store, column_keys(windows.plan, data_hash(tables), tables, observations))
 
 
-def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> TrainedRun:
-    """Fit and measure the config's model on each fold of a dataset.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    config : Config
-        Its `model` and `seed` are used; the rest is the dataset's.
-    step : callable, optional
-        Told what is being done, in a few words; default: the log.
-
-    Returns
-    -------
-    TrainedRun
-
-    Examples
-    --------
-    >>> config = compose(["data.n_leads=500"])
-    >>> run = train_model(build_dataset(config), config)
-    >>> run.predictions.columns.tolist()
-    ['user_id', 'as_of', 'fold', 'seed', 'label', 'probability']
-    """
-    from leadscore.evaluate import summarise_folds
-    from leadscore.explain import global_importance
-
-    results = []
-    for number in range(len(dataset.folds)):
-        step(f"fitting and evaluating fold {number + 1} of {len(dataset.folds)}")
-        results.append(_fit_fold(dataset, config, number))
-    last = results[-1]
-    valid = dataset.X.loc[last.probability.index]
-    importance = global_importance(last.model.explain(valid), valid)
-    warnings = [warning for result in results for warning in getattr(result.model, "warnings", [])]
-    metrics = summarise_folds([result.evaluation for result in results])
-    return TrainedRun(
-        dataset=dataset,
-        config=config,
-        folds=results,
-        metrics=metrics,
-        compared={"this run": metrics["metrics"], **_compared(results)},
-        importance=importance,
-        checks=_check(dataset, last),
-        warnings=warnings,
-    )
-
-
-def _compared(results: list[FoldResult]) -> dict[str, dict[str, float | None]]:
-    """Return each baseline's, and the best reachable, metrics as means over the folds."""
-    from leadscore.evaluate import summarise_folds
-
-    columns = {
-        name.replace("_", " "): [result.baselines[name].evaluation for result in results]
-        for name in results[-1].baselines
-    }
-    reachable = [result.best_reachable for result in results if result.best_reachable is not None]
-    if reachable:
-        columns["best reachable"] = reachable
-    return {name: summarise_folds(evaluations)["metrics"] for name, evaluations in columns.items()}
-
-
-def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
-    from leadscore.evaluate import evaluate
-    from leadscore.model import make_model
-
-    fold, as_of = dataset.folds[number], dataset.observations.frame["as_of"]
-    train, valid = fold.train(as_of).to_numpy(), fold.valid(as_of).to_numpy()
-    X, y = dataset.X, dataset.y
-    model = make_model(config.model, config.seed).fit(X[train], y[train])
-    probability = model.predict_proba(X[valid])
-    return FoldResult(
-        number=number,
-        fold=fold,
-        model=model,
-        n_train=int(train.sum()),
-        n_purged=int(fold.purged(as_of).sum()),
-        probability=probability,
-        label=y[valid],
-        evaluation=evaluate(y[valid], probability),
-        baselines=_baselines(X[train], y[train], X[valid], y[valid]),
-        best_reachable=_best_reachable(dataset, valid),
-    )
-
-
-def _baselines(X_train: Any, y_train: Any, X_valid: Any, y_valid: Any) -> dict[str, Baseline]:
-    """Measure what any model must beat: the base rate, and calling the most recently active lead first."""
-    from leadscore.config.schema import BaselineModel
-    from leadscore.evaluate import evaluate
-    from leadscore.model import make_model
-
-    rules = {"base_rate": BaselineModel()}
-    if RECENCY in X_train:
-        rules["recency"] = BaselineModel(rank_by=RECENCY)
-    baselines = {}
-    for name, rule in rules.items():
-        probability = make_model(rule, 0).fit(X_train, y_train).predict_proba(X_valid)
-        baselines[name] = Baseline(probability, evaluate(y_valid, probability))
-    return baselines
-
-
-def _best_reachable(dataset: Dataset, valid: Any) -> "Evaluation | None":
-    """Score the simulator's own probabilities; real data do not know them."""
-    import pandas as pd
-
-    from leadscore.evaluate import evaluate
-
-    if dataset.tables.truth is None:
-        return None
-    rows = dataset.observations.frame[valid]
-    truth = dataset.tables.truth(rows["user_id"], rows["as_of"], dataset.observations.horizon)
-    return evaluate(rows["label"], pd.Series(truth, index=rows.index))
-
-
-def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
-    from leadscore.evaluate import CheckContext, run_checks
-
-    as_of, counts = dataset.observations.frame["as_of"], dataset.observations.counts
-    train = last.fold.train(as_of).to_numpy()
-    used = sum((fold.train(as_of) | fold.valid(as_of) for fold in dataset.folds), start=as_of.isna())
-    X_train, X_valid = dataset.X[train], dataset.X.loc[last.probability.index]
-    rule = last.baselines.get("recency", last.baselines["base_rate"])
-    return run_checks(
-        CheckContext(
-            X_train=X_train,
-            y_train=dataset.y[train],
-            p_train=last.model.predict_proba(X_train),
-            X_valid=X_valid,
-            y_valid=last.label,
-            p_valid=last.probability,
-            p_baseline=None if last.model.name == "baseline" else rule.probability,
-            observations=sum(counts[reason] for reason in ("observations", *BORDERS)),
-            used=int(used.astype(bool).sum()),
-            immature=sum(n for reason, n in counts.items() if reason.startswith("immature")),
-        ),
-        dataset.config.checks.mute,
-    )
-
-
 def run(
     config: Config, folder: str | Path | None = None, *, step: Step = log.info, tell: Tell | None = None
 ) -> TrainedRun:
@@ -380,16 +285,20 @@ def run(
     from leadscore.identity.run import begin, with_content
     from leadscore.model.registry import registration_of
     from leadscore.record import IDENTITY, Shelf, make_tracker
+    from leadscore.record.ledger import check_ledger, enter
     from leadscore.record.write import record_failure, row_of, write_features, write_run, write_windows
 
     plan = plan_run(config)
     identity = begin(config, plan, registration_of(config.model.name).cls)
     tracker = make_tracker(config.tracking)
     tracker.check()
-    folder = Path(folder or Path(config.tracking.root) / f"{datetime.now(UTC):%Y-%m-%d}" / identity["run_id"])
+    root = Path(config.tracking.root)
+    check_ledger(root)
+    folder = Path(folder or root / f"{datetime.now(UTC):%Y-%m-%d}" / identity["run_id"])
     shelf = Shelf(folder, identity)
     try:
         windows = walk_to_folds(config, step)
+        _freeze(windows, identity["run_id"])
         identity = with_content(identity, windows)
         shelf.json(IDENTITY, identity)
         write_windows(shelf, windows)
@@ -397,6 +306,7 @@ def run(
         write_features(shelf, dataset)
         trained = train_model(dataset, config, step)
         step("recording")
+        enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
         identity = {**identity, "status": "done"}
         write_run(shelf, trained)
         shelf.json(IDENTITY, identity)
@@ -412,3 +322,18 @@ def run(
         step("drawing the report")
         write_report(shelf, identity, trained)
     return trained
+
+
+def _freeze(windows: Windows, run_id: str) -> None:
+    """Freeze the seal that the folds keep off, at its first use."""
+    from leadscore.record.seals import FrozenSeal, data_set, freeze_seal
+
+    if windows.seal is None:
+        return
+    name, seal = data_set(windows.config.data), FrozenSeal(windows.seal.start, windows.seal.length)
+    frozen = freeze_seal(Path(windows.config.tracking.root), name, seal, run_id)
+    if frozen.start != windows.seal.start:
+        raise WindowError(
+            f"another run has sealed data set '{name}' from {frozen.start:%Y-%m-%d} while this one was starting, which "
+            f"would have sealed it from {windows.seal.start:%Y-%m-%d}: start again"
+        )

@@ -12,7 +12,7 @@ from jinja2 import Environment, StrictUndefined
 from leadscore.record.shelf import REPORT, Shelf
 from leadscore.record.write import config_yaml, metrics_of
 from leadscore.results import TrainedRun
-from leadscore.split import draw_folds
+from leadscore.split import draw_folds, legend
 
 __all__ = ["render_report", "write_report"]
 
@@ -38,6 +38,7 @@ def render_report(identity: Mapping[str, Any], run: TrainedRun) -> str:
         tables=dataset.tables,
         counts=dataset.observations.counts,
         picture=draw_folds(dataset.folds),
+        legend=legend(dataset.folds),
         folds=run.folds,
         declared=METRICS,
         compared=run.compared,
@@ -46,5 +47,7 @@ def render_report(identity: Mapping[str, Any], run: TrainedRun) -> str:
         importance=run.importance.head(15).to_dict("records"),
         strongest=float(run.importance["importance"].max() or 1.0) if len(run.importance) else 1.0,
         checks=run.checks,
+        warnings=run.warnings,
+        seal=dataset.seal,
         baselines=list(last.baselines),
     )

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from leadscore.features import FeatureTable, Plan
     from leadscore.features.audit import AuditReport
     from leadscore.model import Model
-    from leadscore.split import Fold
+    from leadscore.split import Fold, Seal, Sides, UnitFold
     from leadscore.store import Store
     from leadscore.tables import Tables
     from leadscore.window import Observations
 
-__all__ = ["Baseline", "Dataset", "FoldResult", "TrainedRun", "Windows"]
+__all__ = ["Baseline", "Dataset", "FoldResult", "Refit", "TrainedRun", "Windows"]
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,10 @@ class Windows:
     plan: "Plan"
     tables: "Tables"
     observations: "Observations"
-    folds: "list[Fold]"
+    folds: "list[Fold | UnitFold]"
     store: "Store | None" = None  # the cache that the tables came through; what is computed from them may be kept too
+    seal: "Seal | None" = None  # the period kept away; its observations are not among `observations`
+    sealed: "Observations | None" = None
 
 
 @dataclass(frozen=True)
@@ -44,20 +46,23 @@ class Dataset:
         The columns and what they mean.
     tables : Tables
     observations : Observations
-    folds : list of Fold
+    folds : list of Fold or UnitFold
     table : FeatureTable
         `table.X` has the observations' rows in their order.
     audit : AuditReport or None
         What was tried on the features, and what a person should look at; None where `audit=off`.
+    seal : Seal or None
+        The period that the observations keep off.
     """
 
     config: Config
     plan: "Plan"
     tables: "Tables"
     observations: "Observations"
-    folds: "list[Fold]"
+    folds: "list[Fold | UnitFold]"
     table: "FeatureTable"
     audit: "AuditReport | None" = None
+    seal: "Seal | None" = None
 
     @property
     def X(self) -> "pd.DataFrame":
@@ -84,11 +89,20 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Refit:
+    """A fold fitted once more, on a seeded bootstrap of its training leads."""
+
+    seed: int
+    probability: "pd.Series"
+    evaluation: "Evaluation"
+
+
+@dataclass(frozen=True)
 class FoldResult:
     """One fold: the model fitted on its training rows and how it did on its validation rows."""
 
     number: int
-    fold: "Fold"
+    fold: "Fold | UnitFold"
     model: "Model"
     n_train: int
     n_purged: int
@@ -97,6 +111,8 @@ class FoldResult:
     evaluation: "Evaluation"
     baselines: "Mapping[str, Baseline]"
     best_reachable: "Evaluation | None"
+    refits: tuple[Refit, ...] = ()
+    sides: "Sides | None" = None  # what training and validation rows have in common
 
 
 @dataclass(frozen=True)
@@ -137,13 +153,20 @@ class TrainedRun:
 
     @property
     def predictions(self) -> "pd.DataFrame":
-        """The validation predictions of all folds: user_id, as_of, fold, seed, label, probability."""
+        """The validation predictions of all folds and fits: user_id, as_of, fold, seed, label, probability.
+
+        The first fit of each fold, whose model is kept, has the run's own seed.
+        """
         import pandas as pd
 
         pieces = [
-            result.probability.rename("probability")
+            probability.rename("probability")
             .reset_index()
-            .assign(fold=result.number, seed=self.config.seed, label=result.label.to_numpy())
+            .assign(fold=result.number, seed=seed, label=result.label.to_numpy())
             for result in self.folds
+            for seed, probability in [
+                (self.config.seed, result.probability),
+                *((each.seed, each.probability) for each in result.refits),
+            ]
         ]
         return pd.concat(pieces, ignore_index=True)[["user_id", "as_of", "fold", "seed", "label", "probability"]]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from leadscore.results import TrainedRun, Windows
-from leadscore.split import draw_folds
+from leadscore.split import caveats, draw_folds, legend
 from leadscore.times import format_duration
 from leadscore.window import left_out
 
@@ -56,15 +56,17 @@ def show_windows(windows: Windows) -> None:
     console.print(Text("composed run", style="bold"))
     console.print(Text(_yaml(config)))
     _show_data(console, windows)
-    label = windows.observations.frame["label"]
-    as_of = windows.observations.frame["as_of"]
+    rows = windows.observations.frame
+    label = rows["label"]
     for number, fold in enumerate(windows.folds):
-        train, valid = fold.train(as_of), fold.valid(as_of)
+        train, valid = fold.train(rows), fold.valid(rows)
         console.print(
             f"fold {number}    train {train.sum():,} ({label[train].sum():,} converted), "
-            f"purged {fold.purged(as_of).sum():,}, validate {valid.sum():,} ({label[valid].sum():,} converted)"
+            f"purged {fold.purged(rows).sum():,}, validate {valid.sum():,} ({label[valid].sum():,} converted)"
         )
     console.print(f"features  {len(windows.plan.columns)}: {', '.join(each.name for each in windows.plan.columns)}")
+    for note in caveats(windows.folds, rows):
+        console.print(f"note      {note}")
     console.print("valid; nothing was trained or recorded (validate_only=true)")
 
 
@@ -85,6 +87,7 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     strongest = ", ".join(run.importance["feature"].head(3))
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
     console.print(_metrics(run))
+    _show_worth(console, run)
     for note in [*run.warnings, *dataset.table.notes, *dataset.reviews]:
         console.print(f"note      {note}")
     for check in run.checks:
@@ -98,6 +101,25 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
         console.print(f"logged    {_near(Path(where))}")
 
 
+def _show_worth(console: Console, run: TrainedRun) -> None:
+    """Show what calls catch and which slices stand out, where the config asks."""
+    last = run.metrics["folds"][-1]
+    if (capacity := last.get("capacity")) is not None:
+        recency = "" if capacity["recency"] is None else f", most recently active first {capacity['recency']:.1f}"
+        worth = "" if capacity["value"] is None else f"; worth {capacity['value']:,.0f} {capacity['currency']}"
+        sure = f"[{capacity['caught_low']:.1f}, {capacity['caught_high']:.1f}]"
+        console.print(
+            f"calls     {capacity['calls']:,} in {capacity['weeks']} weeks ({capacity['capacity']} a week) catch "
+            f"{capacity['caught']:.1f} conversions {sure}; at random {capacity['at_random']:.1f}{recency}{worth}"
+        )
+    for each in last.get("slices", []):
+        auc = each["auc"]
+        value = "-" if auc["value"] is None else f"{auc['value']:.3f} {_interval(auc)}"
+        p = each["p_adjusted"]
+        unlike = "" if p is None else f", p = {p:.2g} after Holm that it is unlike the rest"
+        console.print(f"slice     {each['column']} {each['value']}: AUC {value}, {auc['n']:,} rows{unlike}")
+
+
 def _show_data(console: Console, windows: Any) -> None:
     tables, observations = windows.tables, windows.observations
     events = "no events" if tables.log is None else f"{len(tables.log):,} events"
@@ -108,8 +130,12 @@ def _show_data(console: Console, windows: Any) -> None:
         console.print(f"          {note}")
     console.print(f"window    {_window(windows.config.window, observations)}")
     console.print(f"observed  {left_out(observations.counts)}")
+    if windows.seal is not None:
+        console.print(
+            f"sealed    {windows.seal.start:%Y-%m-%d} .. {windows.seal.end:%Y-%m-%d}, for leadscore confirm RUN"
+        )
     console.print(Text("\n".join(f"          {line}" for line in draw_folds(windows.folds).splitlines())))
-    console.print("          = trains  / is purged, its outcome reaches into validation  * validates")
+    console.print(f"          {legend(windows.folds)}")
 
 
 def _window(window: Any, observations: Any) -> str:
@@ -126,10 +152,14 @@ def _metrics(run: TrainedRun) -> Table:
 
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0))
     table.add_column("metric" + (f" (mean of {len(run.folds)} folds)" if len(run.folds) > 1 else ""))
-    for name in run.compared:
+    for number, name in enumerate(run.compared):
         table.add_column(name, justify="right")
+        if not number and len(run.folds) == 1:
+            table.add_column("95% interval")
+    sure = run.metrics["folds"][0]["intervals"] if len(run.folds) == 1 else {}
     for name, metric in METRICS.items():
-        table.add_row(metric.title, *(_number(values.get(name)) for values in run.compared.values()))
+        own, *others = (_number(values.get(name)) for values in run.compared.values())
+        table.add_row(metric.title, own, *([_interval(sure.get(name))] if sure else []), *others)
     for name, reason in run.metrics["reasons"].items():
         table.add_row(f"  {METRICS[name].title}: {reason}")
     return table
@@ -137,6 +167,12 @@ def _metrics(run: TrainedRun) -> Table:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(interval: dict[str, Any] | None) -> str:
+    if interval is None:
+        return ""
+    return "none" if interval["low"] is None else f"[{interval['low']:.3f}, {interval['high']:.3f}]"
 
 
 def _yaml(config: Any) -> str:

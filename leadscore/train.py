@@ -8,7 +8,7 @@ from leadscore.door import open_door
 
 __all__ = ["main"]
 
-STEPS = 8  # what the walk tells of besides its folds
+STEPS = 9  # what the walk tells of besides its folds
 
 
 def train(config: Config, folder: Path | None) -> None:

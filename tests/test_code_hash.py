@@ -538,7 +538,7 @@ ENGINE = [
     ("split/splitters.py", "def ", "def x", True),
     ("data/demo_world.py", "def ", "def x", True),
     ("model/encoding.py", "def ", "def x", True),
-    ("config/schema.py", 'embargo: str = duration("0d")', 'embargo: str = duration("1d")', True),
+    ("config/schema.py", 'embargo: str = kept_as("embargo", "0d")', 'embargo: str = kept_as("embargo", "1d")', True),
     ("features/engagement.py", 'no_events=0, unit="opens"', 'no_events=1, unit="opens"', False),
     ("features/engagement.py", '    "demo_requests",\n', "", False),
 ]

@@ -1,4 +1,3 @@
-
 """Tables from the store are the tables that reading gives, and files that did not change are not read again."""
 
 import dataclasses

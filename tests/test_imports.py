@@ -19,6 +19,7 @@ ROOMS = {
     "split",
     "model",
     "evaluate",
+    "compare",
     "explain",
     "identity",
     "record",
@@ -27,7 +28,19 @@ ROOMS = {
 # The exceptions: the record and the report draw folds and list metrics, the model room writes its own folder.
 ALLOWED = {("record", "split"), ("record", "model"), ("report", "split"), ("report", "record"), ("report", "evaluate")}
 # They know the way: doors call the pipeline, the pipeline walks through the rooms.
-WALKERS = {"pipeline", "door", "train", "terminal", "testing", "verbs", "__init__", "__main__"}
+WALKERS = {
+    "pipeline",
+    "training",
+    "measuring",
+    "confirmation",
+    "door",
+    "train",
+    "terminal",
+    "testing",
+    "verbs",
+    "__init__",
+    "__main__",
+}
 HEAVY = {"pandas", "numpy", "sklearn", "lightgbm", "pandera", "pyarrow", "scipy", "matplotlib"}
 
 

@@ -52,7 +52,10 @@ def test_the_terminal_tells_the_numbers_and_where_they_are(finished):
     home, folder, done = finished
     metrics = json.loads((folder / "metrics.json").read_text())["metrics"]
     said = done.stdout
-    assert re.search(rf"ROC AUC +{metrics['auc']:.3f} +0\.500", said)
+    assert re.search(rf"ROC AUC +{metrics['auc']:.3f} +\[0\.\d{{3}}, 0\.\d{{3}}\] +0\.500", said)
+    interval = json.loads((folder / "metrics.json").read_text())["folds"][0]["intervals"]["auc"]
+    assert interval["low"] < metrics["auc"] < interval["high"]
+    assert f"[{interval['low']:.3f}, {interval['high']:.3f}]" in said
     assert "best reachable" in said
     assert f"files     {folder.relative_to(home)}\n" in said
     assert "logged    outputs/experiments.csv" in said

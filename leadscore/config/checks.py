@@ -132,6 +132,7 @@ def _infinite(value: Any, where: str) -> Iterator[str]:
 
 _SPELLINGS: dict[str, Callable[[str], str]] = {
     "duration": lambda text: format_duration(parse_duration(text)),
+    "embargo": lambda text: text.strip() if text.strip() == "auto" else format_duration(parse_duration(text)),
     "instant": lambda text: parse_instant(text).isoformat().replace("+00:00", "Z"),
 }
 _LIMITS: dict[str, tuple[Callable[[float, float], bool], str]] = {

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,7 +12,9 @@ from leadscore.config.schema import (
     DataConfig,
     DelayWindow,
     FilesData,
+    GroupedValidation,
     HoldoutValidation,
+    RandomValidation,
     RollingValidation,
     SnapshotsWindow,
 )
@@ -31,6 +34,7 @@ def contradictions(config: Config) -> list[str]:
         *_window(config),
         *_validation(config),
         *_data(config.data),
+        *_metrics(config),
         *_features(config),
         *_root(Path(config.tracking.root)),
     ]
@@ -80,17 +84,41 @@ def _validation(config: Config) -> Iterator[str]:
     validation = config.validation
     if isinstance(validation, HoldoutValidation) and validation.length and validation.start:
         yield "validation.length and validation.start both set the border: give one of them"
-    for key in ("length", "train_length"):
+    for key in ("length", "train_length", "seal"):
         length = getattr(validation, key, None)
         if length is not None and not parse_duration(length):
             yield f"validation.{key} must be longer than 0d"
+    if isinstance(validation, GroupedValidation):
+        allowed = ("user_id", *config.data.known_at_creation)
+        if validation.group not in allowed:
+            hint = did_you_mean(validation.group, allowed, "user_id and data.known_at_creation")
+            yield f"validation.group {validation.group} is no column that groups leads. {hint}"
+    embargo = timedelta(0) if validation.embargo == "auto" else parse_duration(validation.embargo)
+    by_lot = isinstance(validation, GroupedValidation | RandomValidation)
+    if by_lot and validation.embargo != "0d" and not validation.seal:
+        yield (
+            f"validation.embargo {validation.embargo}: validation={validation.name} draws by lot and purges nothing, "
+            f"so an embargo has no meaning there"
+        )
     if isinstance(validation, RollingValidation) and validation.train_length:
-        purged = parse_duration(config.window.horizon) + parse_duration(validation.embargo)
+        purged = parse_duration(config.window.horizon) + embargo
         if parse_duration(validation.train_length) <= purged:
             yield (
                 f"validation.train_length {validation.train_length} is not longer than window.horizon "
                 f"{config.window.horizon} plus validation.embargo {validation.embargo}: the purge leaves no row"
             )
+
+
+def _metrics(config: Config) -> Iterator[str]:
+    asked, known = config.metrics, config.data.known_at_creation
+    categories = [name for name, kind in known.items() if kind == "category"]
+    for name in asked.slices:
+        if name not in categories:
+            yield f"metrics.slices: '{name}' is no category of data.known_at_creation. {did_you_mean(name, categories)}"
+    if asked.value is not None and asked.capacity is None:
+        yield "metrics.value is given and metrics.capacity is not: a value is of so many calls a week"
+    if asked.value is not None and asked.currency is None and config.data.currency is None:
+        yield "metrics.value is given without a currency: state metrics.currency"
 
 
 def _data(data: DataConfig) -> Iterator[str]:

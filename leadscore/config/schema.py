@@ -2,8 +2,8 @@
 
 Field metadata says what Python's types cannot:
 
-- `kind`: the text is a `duration` (`7d`) or an `instant` (`2024-03-10`), checked by `config.checks` and
-  put in one spelling before hashing;
+- `kind`: the text is a `duration` (`7d`), an `instant` (`2024-03-10`) or an `embargo` (a duration or `auto`),
+  checked by `config.checks` and put in one spelling before hashing;
 - `choices`: the words allowed;
 - `above`, `at_least`, `below`, `at_most`: the range of a number;
 - `identity=False`: the value cannot change a prediction and stays out of `config_hash`.
@@ -26,11 +26,14 @@ __all__ = [
     "DemoData",
     "FilesData",
     "GivenWindow",
+    "GroupedValidation",
     "HoldoutValidation",
     "LightgbmModel",
     "LogisticModel",
+    "MetricsConfig",
     "ModelConfig",
     "PolicyConfig",
+    "RandomValidation",
     "RollingValidation",
     "RowOrderConfig",
     "SnapshotsWindow",
@@ -44,12 +47,16 @@ __all__ = [
 HASHED_GROUPS = ("data", "window", "definitions", "features", "model", "validation")
 
 
+def kept_as(kind: str, default: Any) -> Any:
+    return field(default=default, metadata={"kind": kind})
+
+
 def duration(default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"kind": "duration"})
+    return kept_as("duration", default)
 
 
 def instant(default: Any = MISSING) -> Any:
-    return field(default=default, metadata={"kind": "instant"})
+    return kept_as("instant", default)
 
 
 def choice(default: str, *words: str) -> Any:
@@ -232,10 +239,12 @@ class BaselineModel(ModelConfig):
 
 @dataclass
 class ValidationConfig:
-    """Where training ends and validation starts; always forward in time."""
+    """Who trains and who validates: forward in time, or by lot."""
 
     name: str = MISSING
-    embargo: str = duration("0d")  # added to the horizon in the purge; covers late events
+    embargo: str = kept_as("embargo", "0d")  # added to the horizon in the purge; covers late events; auto: measured
+    seeds: int = number(1, at_least=1)  # fits of each fold: the first on its training rows, others on resampled leads
+    seal: str | None = duration(None)  # a last period of this length is kept away for `leadscore confirm`
 
 
 @dataclass
@@ -261,6 +270,25 @@ class RollingValidation(ValidationConfig):
 
 
 @dataclass
+class GroupedValidation(ValidationConfig):
+    """A share of the leads, or of the accounts, drawn by lot: no lead, and no account, stands on both sides."""
+
+    name: str = "grouped"
+    share: float = number(0.25, above=0, below=1)  # of the groups
+    group: str = "user_id"  # or a column of data.known_at_creation that names the account
+    seed: int = number(0, at_least=0)  # of the lot; the run's own `seed` leaves the rows alone
+
+
+@dataclass
+class RandomValidation(ValidationConfig):
+    """A share of the observations, drawn by lot: optimistic wherever the rows have times."""
+
+    name: str = "random"
+    share: float = number(0.25, above=0, below=1)  # of the observations
+    seed: int = number(0, at_least=0)  # of the lot; the run's own `seed` leaves the rows alone
+
+
+@dataclass
 class TrackingConfig:
     """Who is told about a run besides its own folder."""
 
@@ -277,6 +305,18 @@ class ComputeConfig:
     cache_dir: str | None = unhashed(None)  # null: leadscore in $XDG_CACHE_HOME, else in ~/.cache
     cache_limit_gb: float = unhashed(20.0, above=0)  # what was not used for longest goes first
     workers: int = unhashed(1, at_least=1)  # processes for feature functions
+
+
+@dataclass
+class MetricsConfig:
+    """What is measured besides the metrics that every run has; none of it changes a prediction."""
+
+    resamples: int = number(2_000, at_least=100)  # of leads, for intervals
+    slices: list[str] = field(default_factory=list)  # categories of data.known_at_creation, as in [country, source]
+    capacity: int | None = number(None, at_least=1)  # calls a week
+    value: float | None = None  # of a conversion that a call catches, in `currency`
+    cost: float = 0.0  # of a call
+    currency: str | None = None  # null: data.currency
 
 
 @dataclass
@@ -303,6 +343,7 @@ class Config:
     notes: str = ""
     validate_only: bool = False  # show the run, its folds and counts, and stop
     report: bool = True
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
     checks: ChecksConfig = field(default_factory=ChecksConfig)
     audit: str = choice("sample", "sample", "full", "off")  # are features what they declare? tried on a few leads
     # Which sets were chosen, for people to read; Hydra does not see it and nothing depends on it.
@@ -314,7 +355,12 @@ SCHEMAS: dict[str, dict[str, type]] = {
     "data": {"files": FilesData, "demo": DemoData},
     "window": {"delay": DelayWindow, "snapshots": SnapshotsWindow, "given": GivenWindow},
     "model": {"logistic": LogisticModel, "lightgbm": LightgbmModel, "baseline": BaselineModel},
-    "validation": {"holdout": HoldoutValidation, "rolling": RollingValidation},
+    "validation": {
+        "holdout": HoldoutValidation,
+        "rolling": RollingValidation,
+        "grouped": GroupedValidation,
+        "random": RandomValidation,
+    },
     "tracking": {"csv": TrackingConfig, "none": TrackingConfig},
     "compute": {"local": ComputeConfig},
 }

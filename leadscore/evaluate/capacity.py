@@ -76,7 +76,7 @@ def weeks_of(as_of: pd.DatetimeIndex, start: pd.Timestamp) -> Array:
     return np.asarray((as_of - start) // WEEK)
 
 
-def measure_capacity(  # noqa: PLR0913 - what is asked, and what it is worth
+def measure_capacity(
     y: pd.Series,
     score: pd.Series,
     week: Array,

@@ -10,7 +10,7 @@ from leadscore.times import parse_duration
 
 if TYPE_CHECKING:
     from leadscore.features.aggregates import Aggregate
-    from leadscore.features.compiled import Block, Window
+    from leadscore.features.blocks import Block, Window
 
 __all__ = ["KINDS", "Kind", "evaluate"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from leadscore.errors import FeatureError, examples
 
 if TYPE_CHECKING:
-    from leadscore.features.compiled import Block
+    from leadscore.features.blocks import Block
 
 __all__ = ["LEAD", "WHEN", "is_zone", "local_mask"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from leadscore.errors import FeatureError, did_you_mean, examples, raise_all
 from leadscore.eventlog import EventLog
-from leadscore.features.compiled import as_numbers
+from leadscore.features.blocks import as_numbers
 from leadscore.features.plan import Plan
 from leadscore.features.registry import Feature
 from leadscore.tables import Tables

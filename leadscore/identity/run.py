@@ -49,13 +49,13 @@ def with_content(identity: dict[str, Any], windows: "Windows") -> dict[str, Any]
     """Return the identity with what only the data can tell: `data_hash`, `validation_hash` and `identity`."""
     from leadscore.identity.content import data_hash, validation_hash
 
-    as_of = windows.observations.frame["as_of"]
-    valid = sum((fold.valid(as_of) for fold in windows.folds), start=as_of.isna()).astype(bool)
+    rows = windows.observations.frame
+    valid = sum((fold.valid(rows) for fold in windows.folds), start=rows["as_of"].isna()).astype(bool)
     content = data_hash(windows.tables)
     named = {key: identity[key] for key in ("config_hash", "code_hash", "engine_hash", "environment", "seed")}
     return {
         **identity,
         "data_hash": content,
-        "validation_hash": validation_hash(windows.observations.frame[valid], windows.observations.horizon),
+        "validation_hash": validation_hash(rows[valid], windows.observations.horizon),
         "identity": digest({**named, "data_hash": content}),
     }

@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from leadscore.errors import RecordError
+from leadscore.record.lines import LOCK_SECONDS, append_whole, last_byte
 
 __all__ = ["COLUMNS", "LOG", "append_row", "check_log", "read_rows"]
 
@@ -32,7 +33,6 @@ COLUMNS = (
     "validation_hash",
     "metrics_json",
 )
-LOCK_SECONDS = 60
 
 
 def _line(cells: list[str]) -> bytes:
@@ -67,7 +67,7 @@ def append_row(log: Path, row: Mapping[str, Any]) -> None:
         with FileLock(f"{log}.lock", timeout=LOCK_SECONDS), log.open("a+b") as file:
             has_header = _check_header(log, file)
             _mend_tail(log, file)
-            _append(file, line if has_header else HEADER + line)
+            append_whole(file, line if has_header else HEADER + line)
     except Timeout:
         raise RecordError(f"{log} stayed locked by another run for {LOCK_SECONDS} s") from None
     except OSError as error:
@@ -100,39 +100,20 @@ def _check_header(log: Path, file: Any) -> bool:
     raise RecordError(f"{log} has another header ({start}...): move it away, or set tracking.root")
 
 
-def _append(file: Any, content: bytes) -> None:
-    """Write in one call and take back a short write: a full disk must not leave half a row."""
-    end = file.seek(0, os.SEEK_END)
-    try:
-        written = os.write(file.fileno(), content)
-    except OSError:
-        file.truncate(end)
-        raise
-    if written != len(content):
-        file.truncate(end)
-        raise RecordError(f"{file.name}: only {written} of {len(content)} bytes could be written; the disk is full")
-    os.fsync(file.fileno())
-
-
 def _mend_tail(log: Path, file: Any) -> None:
     """Make the file end with a newline: a whole row without one gets it, half a row goes to `experiments.csv.torn`."""
-    if not file.seek(0, os.SEEK_END) or _last_byte(file) == b"\n":
+    if not file.seek(0, os.SEEK_END) or last_byte(file) == b"\n":
         return  # the usual case, whatever the log's length
     file.seek(0)
     content = file.read()
     whole = content.rfind(b"\n") + 1
     tail = content[whole:]
     if len(next(csv.reader([tail.decode(errors="replace")]))) == len(COLUMNS) and tail.endswith((b'}"', b'""')):
-        _append(file, b"\n")  # an editor took it away
+        append_whole(file, b"\n")  # an editor took it away
         return
     with Path(f"{log}.torn").open("ab") as aside:
         aside.write(tail + b"\n")
     file.truncate(whole)
-
-
-def _last_byte(file: Any) -> bytes:
-    file.seek(-1, os.SEEK_END)
-    return bytes(file.read(1))
 
 
 def read_rows(log: Path) -> list[dict[str, str]]:

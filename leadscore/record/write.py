@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
 from leadscore.errors import LeadscoreError
+from leadscore.record.seals import data_set
 from leadscore.record.shelf import (
     CHECKS,
     CONFIG,
@@ -23,7 +24,7 @@ from leadscore.record.shelf import (
 )
 from leadscore.record.trackers import Tracker
 from leadscore.results import Dataset, FoldResult, TrainedRun, Windows
-from leadscore.split import Fold, draw_folds
+from leadscore.split import Fold, UnitFold, caveats, draw_folds
 from leadscore.times import format_duration
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ ROW_SCHEMA = {
         "user_id": "text; the lead",
         "as_of": "timestamp[us, UTC]; the instant the score would have been made",
         "fold": "int; validation fold, 0 is the earliest",
-        "seed": "int; the run's seed",
+        "seed": "int; the run's seed; from there upwards its refits, each on a bootstrap of the training leads",
         "label": "int8; 1 converted in [as_of, as_of + horizon), else 0",
         "probability": "float64; P(convert within the horizon)",
     },
@@ -61,7 +62,7 @@ def write_windows(shelf: Shelf, windows: Windows) -> None:
     """Write `config.yaml`, `schema.json` and `windows.json`: all that is known once the folds are laid."""
     shelf.text(CONFIG, config_yaml(windows.config))
     shelf.json(SCHEMA, ROW_SCHEMA)
-    as_of, label = windows.observations.frame["as_of"], windows.observations.frame["label"]
+    rows, seal = windows.observations.frame, windows.seal
     shelf.json(
         WINDOWS,
         {
@@ -70,8 +71,11 @@ def write_windows(shelf: Shelf, windows: Windows) -> None:
             "rows": {"load": dict(windows.tables.counts), "window": dict(windows.observations.counts)},
             "notes": list(windows.tables.notes),
             "cache": None if windows.store is None else windows.store.told("tables"),
-            "folds": [_fold(fold, as_of, label) for fold in windows.folds],
+            "validation": windows.config.validation.name,
+            "seal": None if seal is None else {"data_set": data_set(windows.config.data), **seal.to_json()},
+            "folds": [_fold(fold, rows) for fold in windows.folds],
             "picture": draw_folds(windows.folds).splitlines(),
+            "caveats": caveats(windows.folds, rows),
         },
     )
 
@@ -108,6 +112,7 @@ def metrics_of(run: TrainedRun) -> dict[str, Any]:
         "baselines": {name: [_of(fold.baselines[name].evaluation) for fold in run.folds] for name in last.baselines},
         "best_reachable": None if last.best_reachable is None else [_of(fold.best_reachable) for fold in run.folds],
         "rows": {"features": len(run.dataset.X), "columns": run.dataset.X.shape[1], "folds": _rows(run)},
+        "train_and_valid": [None if fold.sides is None else fold.sides.to_json() for fold in run.folds],
         "importance": run.importance.to_dict("records"),
         "feature_seconds": {name: round(seconds, 4) for name, seconds in run.dataset.table.seconds.items()},
         "features_from_cache": list(run.dataset.table.recalled),
@@ -192,15 +197,11 @@ def _counts(result: FoldResult) -> dict[str, int]:
     return {"fold": result.number, "train": result.n_train, "purged": result.n_purged, "valid": result.evaluation.n}
 
 
-def _fold(fold: Fold, as_of: Any, label: Any) -> dict[str, Any]:
-    train, valid = fold.train(as_of), fold.valid(as_of)
+def _fold(fold: Fold | UnitFold, rows: Any) -> dict[str, Any]:
+    train, valid, label = fold.train(rows), fold.valid(rows), rows["label"]
     return {
-        "train_start": fold.train_start.isoformat(),
-        "last_training_as_of": fold.train_last.isoformat(),
-        "valid_start": fold.valid_start.isoformat(),
-        "valid_end": fold.valid_end.isoformat(),
-        "embargo": format_duration(fold.embargo),
-        "rows": {"train": int(train.sum()), "purged": int(fold.purged(as_of).sum()), "valid": int(valid.sum())},
+        **fold.to_json(),
+        "rows": {"train": int(train.sum()), "purged": int(fold.purged(rows).sum()), "valid": int(valid.sum())},
         "positives": {"train": int(label[train].sum()), "valid": int(label[valid].sum())},
     }
 

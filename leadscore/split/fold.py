@@ -1,6 +1,5 @@
-"""A fold is a value: three borders and two lengths that refuse to contradict each other."""
+"""A fold in time is a value: three borders and two lengths that refuse to contradict each other."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -9,7 +8,7 @@ from typing import Any
 from leadscore.errors import WindowError
 from leadscore.times import format_duration
 
-__all__ = ["Fold", "draw_folds"]
+__all__ = ["Fold"]
 
 
 @dataclass(frozen=True)
@@ -68,42 +67,29 @@ class Fold:
         """The latest `as_of` that may train."""
         return self.valid_start - self.horizon - self.embargo
 
-    def train(self, as_of: Any) -> Any:
-        """Return the mask (n,) of training rows."""
+    def train(self, rows: Any) -> Any:
+        """Return the mask (n,) of training rows, of observations with `as_of`."""
+        as_of = rows["as_of"]
         # Without a horizon train_last is valid_start itself, and that row belongs to validation.
         return (as_of >= self.train_start) & (as_of <= self.train_last) & (as_of < self.valid_start)
 
-    def purged(self, as_of: Any) -> Any:
+    def purged(self, rows: Any) -> Any:
         """Return the mask (n,) of rows too late to train and too early to validate."""
-        return (as_of > self.train_last) & (as_of < self.valid_start)
+        return (rows["as_of"] > self.train_last) & (rows["as_of"] < self.valid_start)
 
-    def valid(self, as_of: Any) -> Any:
+    def valid(self, rows: Any) -> Any:
         """Return the mask (n,) of validation rows."""
-        return (as_of >= self.valid_start) & (as_of < self.valid_end)
+        return (rows["as_of"] >= self.valid_start) & (rows["as_of"] < self.valid_end)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the borders, as `windows.json` has them."""
+        return {
+            "train_start": self.train_start.isoformat(),
+            "last_training_as_of": self.train_last.isoformat(),
+            "valid_start": self.valid_start.isoformat(),
+            "valid_end": self.valid_end.isoformat(),
+            "embargo": format_duration(self.embargo),
+        }
 
-def draw_folds(folds: Sequence[Fold], width: int = 60) -> str:
-    """Return a picture of the folds: `=` trains, `/` is purged, `*` validates.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> day = lambda text: pd.Timestamp(text, tz="UTC")
-    >>> fold = Fold(day("2024-01-01"), day("2024-03-01"), day("2024-03-31"), timedelta(days=30))
-    >>> print(draw_folds([fold], width=30))
-    2024-01-01          2024-03-31
-    ==========//////////**********
-    """
-    start = min(fold.train_start for fold in folds)
-    end = max(fold.valid_end for fold in folds)
-    length = (end - start).total_seconds() or 1.0
-
-    def column(instant: Any) -> int:
-        return int(width * (instant - start).total_seconds() / length + 0.5)
-
-    first, last = f"{start:%Y-%m-%d}", f"{end:%Y-%m-%d}"
-    lines = [first.ljust(width - len(last)) + last]
-    for fold in folds:
-        a, b, c, d = (column(each) for each in (fold.train_start, fold.train_last, fold.valid_start, fold.valid_end))
-        lines.append((" " * a + "=" * (b - a) + "/" * (c - b) + "*" * (d - c)).rstrip())
-    return "\n".join(lines)
+    def __str__(self) -> str:
+        return f"{self.train_start:%Y-%m-%d} | {self.valid_start:%Y-%m-%d} .. {self.valid_end:%Y-%m-%d}"

@@ -1,30 +1,67 @@
-"""Where the borders lie: each protocol turns the observations' times into folds."""
+"""Where the borders lie: each protocol turns the observations into folds."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from leadscore.config.schema import HoldoutValidation, RollingValidation, ValidationConfig
+from leadscore.config.schema import (
+    GroupedValidation,
+    HoldoutValidation,
+    RandomValidation,
+    RollingValidation,
+    ValidationConfig,
+)
 from leadscore.errors import WindowError, did_you_mean
 from leadscore.split.fold import Fold
+from leadscore.split.lateness import AUTO
+from leadscore.split.unit_fold import UnitFold
 from leadscore.times import parse_duration, parse_instant
 
 __all__ = ["SPLITTERS", "make_folds"]
 
 TICK = pd.Timedelta(microseconds=1)  # makes the last as_of lie inside a half-open period
+LEAD = ("user_id",)
+OBSERVATION = ("user_id", "as_of")
 
 
-def make_folds(frame: pd.DataFrame, horizon: timedelta, validation: ValidationConfig) -> list[Fold]:
+@dataclass(frozen=True)
+class _Asked:
+    """What a protocol is given: the observations, two lengths, and the account of each row where it was asked for."""
+
+    rows: pd.DataFrame
+    horizon: timedelta
+    embargo: timedelta
+    groups: pd.Series | None
+
+    @property
+    def as_of(self) -> pd.Series:
+        return self.rows["as_of"]
+
+
+def make_folds(
+    frame: pd.DataFrame,
+    horizon: timedelta,
+    validation: ValidationConfig,
+    *,
+    embargo: timedelta | None = None,
+    groups: pd.Series | None = None,
+) -> list[Fold | UnitFold]:
     """Return the folds of a validation protocol, earliest first, each with rows on both sides.
 
     Parameters
     ----------
     frame : DataFrame (n_observations, ...)
-        With `as_of` (datetime64[us, UTC]) and `label` (0 or 1).
+        With `user_id` (str), `as_of` (datetime64[us, UTC]) and `label` (0 or 1).
     horizon : timedelta
     validation : ValidationConfig
+    embargo : timedelta, optional
+        What `validation.embargo` stands for; needed where that is `auto`.
+    groups : Series (n_observations,), optional
+        Each row's account, with the frame's index, where `validation.group` names one; missing: the lead alone.
 
     Raises
     ------
@@ -33,14 +70,17 @@ def make_folds(frame: pd.DataFrame, horizon: timedelta, validation: ValidationCo
     """
     if validation.name not in SPLITTERS:
         raise WindowError(f"validation={validation.name}: unknown protocol. {did_you_mean(validation.name, SPLITTERS)}")
-    folds = SPLITTERS[validation.name](frame["as_of"], horizon, validation)
+    if embargo is None:
+        embargo = timedelta(0) if validation.embargo == AUTO else parse_duration(validation.embargo)
+    folds: list[Fold | UnitFold] = SPLITTERS[validation.name](_Asked(frame, horizon, embargo, groups), validation)
     for number, fold in enumerate(folds):
         _refuse_thin(number, fold, frame)
     return folds
 
 
-def holdout(as_of: pd.Series, horizon: timedelta, validation: HoldoutValidation) -> list[Fold]:
+def holdout(asked: _Asked, validation: HoldoutValidation) -> list[Fold]:
     """One fold: the last period validates, everything before it that is old enough trains."""
+    as_of = asked.as_of
     end = as_of.max() + TICK
     if validation.start is not None:
         start = pd.Timestamp(parse_instant(validation.start))
@@ -49,12 +89,12 @@ def holdout(as_of: pd.Series, horizon: timedelta, validation: HoldoutValidation)
     else:
         ordered = as_of.sort_values(ignore_index=True)
         start = ordered[min(len(ordered) - 1, int(len(ordered) * (1 - validation.share)))]
-    return [Fold(as_of.min(), start, end, horizon, parse_duration(validation.embargo))]
+    return [Fold(as_of.min(), start, end, asked.horizon, asked.embargo)]
 
 
-def rolling(as_of: pd.Series, horizon: timedelta, validation: RollingValidation) -> list[Fold]:
+def rolling(asked: _Asked, validation: RollingValidation) -> list[Fold]:
     """Lay a rolling origin: the last `folds` periods of `length` validate in turn, trained on what came before."""
-    embargo = parse_duration(validation.embargo)
+    as_of, horizon, embargo = asked.as_of, asked.horizon, asked.embargo
     length = parse_duration(validation.length)
     end = as_of.max() + TICK
     folds = []
@@ -67,14 +107,61 @@ def rolling(as_of: pd.Series, horizon: timedelta, validation: RollingValidation)
     return folds
 
 
-SPLITTERS: dict[str, Callable[[pd.Series, timedelta, Any], list[Fold]]] = {"holdout": holdout, "rolling": rolling}
+def grouped(asked: _Asked, validation: GroupedValidation) -> list[UnitFold]:
+    """One fold: a share of the leads, or of the accounts with all their leads, validates."""
+    leads = asked.rows["user_id"]
+    accounts = leads if asked.groups is None else _accounts(leads, asked.groups)
+    units = pd.Index(accounts.unique())
+    drawn = _drawn(units, validation.share, validation.seed)
+    valid_leads = pd.Index(leads[accounts.isin(drawn)].unique())
+    by = "user_id" if asked.groups is None else validation.group
+    return [UnitFold(by, LEAD, valid_leads, len(drawn), len(units), validation.seed, asked.horizon)]
 
 
-def _refuse_thin(number: int, fold: Fold, frame: pd.DataFrame) -> None:
-    train, valid = fold.train(frame["as_of"]), fold.valid(frame["as_of"])
-    purged = int(fold.purged(frame["as_of"]).sum())
-    where = f"fold {number} ({fold.train_start:%Y-%m-%d} | {fold.valid_start:%Y-%m-%d} .. {fold.valid_end:%Y-%m-%d})"
-    decide = "validation (start, length, share, folds, embargo) and window.horizon decide"
+def random(asked: _Asked, validation: RandomValidation) -> list[UnitFold]:
+    """One fold: a share of the observations validates; rows of one lead and instant stay together."""
+    pairs = asked.rows[list(OBSERVATION)].drop_duplicates()
+    names = pd.Index(pairs["user_id"] + "\n" + pairs["as_of"].astype("int64").astype("str"))
+    drawn = pd.MultiIndex.from_frame(pairs[names.isin(_drawn(names, validation.share, validation.seed))])
+    return [UnitFold("observation", OBSERVATION, drawn, len(drawn), len(pairs), validation.seed, asked.horizon)]
+
+
+SPLITTERS: dict[str, Callable[[_Asked, Any], Any]] = {
+    "holdout": holdout,
+    "rolling": rolling,
+    "grouped": grouped,
+    "random": random,
+}
+
+
+def _drawn(units: pd.Index, share: float, seed: int) -> pd.Index:
+    """Draw a share of the units, one at least: those whose keyed hashes are smallest, whatever order they come in."""
+    hashes = pd.util.hash_array(units.to_numpy(dtype=object), hash_key=f"{seed:016x}"[-16:])
+    n = max(1, round(share * len(units)))
+    return units[np.argsort(hashes)[:n]]
+
+
+def _accounts(leads: pd.Series, groups: pd.Series) -> pd.Series:
+    """Return each row's account; accounts that share a lead are one, or that lead would stand on both sides."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    names = groups.astype("str").where(groups.notna(), "\n" + leads)  # no account: the lead is its own
+    lead, _ = pd.factorize(leads)
+    account, known = pd.factorize(names, sort=True)
+    n = lead.max() + 1
+    size = n + len(known)
+    links = coo_array((np.ones(len(lead), dtype="int8"), (lead, account + n)), shape=(size, size))
+    part = connected_components(links, directed=False)[1][account + n]
+    return names.groupby(part).transform("min")  # named after its first member, so that row order plays no part
+
+
+def _refuse_thin(number: int, fold: Fold | UnitFold, frame: pd.DataFrame) -> None:
+    train, valid = fold.train(frame), fold.valid(frame)
+    purged = int(fold.purged(frame).sum())
+    where = f"fold {number} ({fold})"
+    keys = "start, length, share, folds, embargo" if isinstance(fold, Fold) else "share, group, seed"
+    decide = f"validation ({keys}) and window.horizon decide"
     if not train.any() or not valid.any():
         raise WindowError(
             f"{where} has {int(train.sum())} training, {purged} purged and {int(valid.sum())} validation rows; {decide}"

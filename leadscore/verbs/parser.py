@@ -71,7 +71,9 @@ def parse(line: Sequence[str]) -> argparse.Namespace:
         verb.error(f"{parsed.overrides[0]}: this verb composes no run, so it takes no overrides")
     least, most = parsed.wanted
     if len(parsed.names) < least:
-        verb.error("NAME is missing")
+        verb.error(
+            f"{'NAME is' if least == 1 else f'{least} names are'} missing" if not parsed.names else "a name is missing"
+        )
     if len(parsed.names) > most:
         verb.error(f"'{parsed.names[most]}' is one word too many (an override has the form KEY=VALUE)")
     return parsed
@@ -113,6 +115,8 @@ def _grammar() -> Parser:
     groups = top.add_subparsers(metavar="VERB", parser_class=Parser)
     _features(_group(groups, "features", "what features there are, what they mean, and whether they keep their word"))
     _data(_group(groups, "data", "what is kept of the data on this machine"))
+    _diff(groups)
+    _confirm(groups)
     return top
 
 
@@ -200,6 +204,50 @@ def _new(new: Parser) -> None:
     new.add_argument("--set", metavar="SET", help="the feature set that gets it (default: the feature's name)")
     new.add_argument("--module", metavar="MODULE", default="my_features", help="the module that gets it (my_features)")
     new.add_argument("--into", metavar="DIR", default=".", help="the folder of all three files (default: this one)")
+
+
+def _diff(group: Any) -> None:
+    diff = _verb(
+        group,
+        "diff",
+        "diff:diff",
+        "say whether run B is better than run A on the same leads, how sure that is, and what differs",
+        names="A B",
+        wanted=(2, 2),
+        composes=False,
+    )
+    diff.add_argument("--metric", default="auc", metavar="NAME", help="what is compared (auc)")
+    diff.add_argument(
+        "--root", action="append", metavar="DIR", help="where runs lie, may be repeated (default: outputs and multirun)"
+    )
+    diff.add_argument("--md", action="store_true", help="Markdown, for a pull request")
+    diff.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="leave with 0 when nothing moved, 1 when something did, 2 when the runs cannot be compared",
+    )
+    _json(diff)
+
+
+def _confirm(group: Any) -> None:
+    confirm = _verb(
+        group,
+        "confirm",
+        "confirm:confirm",
+        "score a run's saved model on the period that validation.seal kept away, and record the look",
+        names="RUN",
+        wanted=(1, 1),
+        composes=False,
+    )
+    confirm.add_argument(
+        "--root", action="append", metavar="DIR", help="where runs lie, may be repeated (default: outputs and multirun)"
+    )
+    confirm.add_argument("--tracking-root", metavar="DIR", help="the folder with seals.json (default: as recorded)")
+    confirm.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
+    confirm.add_argument(
+        "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
+    )
+    _json(confirm)
 
 
 def _data(group: Any) -> None:

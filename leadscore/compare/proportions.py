@@ -1,0 +1,97 @@
+"""Shares and paired decisions: Wilson's interval and McNemar's test."""
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import bdtr, chdtrc, ndtri
+
+from leadscore.compare.inputs import check_level, check_rows
+from leadscore.compare.results import PairTest
+from leadscore.errors import ModelError, did_you_mean
+
+__all__ = ["mcnemar", "mcnemar_at", "wilson"]
+
+METHODS = ("rule", "exact", "mid-p", "chi2", "chi2 corrected")
+
+
+def wilson(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's score interval of a share (Wilson 1927, JASA 22, 209-212).
+
+    Parameters
+    ----------
+    successes, n : int
+        0 <= successes <= n, n at least 1.
+
+    Examples
+    --------
+    >>> [round(bound, 4) for bound in wilson(8, 10)]
+    [0.4902, 0.9433]
+    >>> [round(bound, 4) for bound in wilson(0, 20)]
+    [0.0, 0.1611]
+    """
+    check_level(level)
+    if not 0 <= successes <= n or n < 1:
+        raise ModelError(f"{successes} of {n} is no share")
+    z = float(ndtri((1 + level) / 2))
+    share, room = successes / n, z * z / n
+    centre = (share + room / 2) / (1 + room)
+    reach = math.sqrt(share * (1 - share) * room + room * room / 4) / (1 + room)
+    return (0.0 if successes == 0 else centre - reach), (1.0 if successes == n else centre + reach)
+
+
+def mcnemar(b: int, c: int, *, method: str = "rule") -> PairTest:
+    """Test whether two decisions on the same rows are right equally often (McNemar 1947, Psychometrika 12, 153-157).
+
+    Parameters
+    ----------
+    b, c : int
+        Rows that A alone got right, and rows that B alone got right. The others say nothing.
+    method : {"rule", "exact", "mid-p", "chi2", "chi2 corrected"}
+        "rule": exact when b + c < 25, else mid-p (Fagerland and others 2013, BMC Med Res Methodol 13:91).
+        "chi2 corrected": with Edwards' continuity correction.
+
+    Returns
+    -------
+    PairTest
+        `statistic` is min(b, c) for the binomial methods, else chi squared with 1 degree of freedom.
+
+    Examples
+    --------
+    >>> f"{mcnemar(59, 121, method='chi2 corrected').p:.3e}", f"{mcnemar(59, 121, method='exact').p:.3e}"
+    ('5.450e-06', '4.434e-06')
+    >>> mcnemar(0, 0)
+    PairTest(statistic=None, p=1.0, method='exact McNemar test', reason='both decide alike on every row')
+    """
+    if min(b, c) < 0:
+        raise ModelError(f"counts of rows are 0 or more; got {b} and {c}")
+    if method not in METHODS:
+        raise ModelError(f"no method {method!r}. {did_you_mean(method, METHODS)}")
+    n = b + c
+    name = {"rule": "exact" if n < 25 else "mid-p"}.get(method, method)
+    words = f"{name} McNemar test"
+    if n == 0:
+        return PairTest(None, 1.0, words, "both decide alike on every row")
+    if name.startswith("chi2"):
+        chi2 = max(abs(b - c) - (name == "chi2 corrected"), 0) ** 2 / n
+        return PairTest(chi2, float(chdtrc(1, chi2)), words)
+    least = min(b, c)
+    p = 2 * float(bdtr(least, n, 0.5))
+    if name == "mid-p":
+        p -= math.exp(math.lgamma(n + 1) - math.lgamma(b + 1) - math.lgamma(c + 1) - n * math.log(2))
+    return PairTest(float(least), min(1.0, p), words)
+
+
+def mcnemar_at(label: Any, a: Any, b: Any, threshold: float, *, method: str = "rule") -> PairTest:
+    """Test two scores of the same rows as decisions: a row is called when its score is at least `threshold`.
+
+    Assumes one row a lead.
+
+    Examples
+    --------
+    >>> mcnemar_at([1, 1, 1, 0], [0.1, 0.2, 0.9, 0.1], [0.9, 0.9, 0.9, 0.1], 0.5).p
+    0.5
+    """
+    labels, columns = check_rows(label, np.column_stack([np.asarray(a, float), np.asarray(b, float)]))
+    right = (columns >= threshold) == labels[:, None]
+    return mcnemar(int((right[:, 0] & ~right[:, 1]).sum()), int((right[:, 1] & ~right[:, 0]).sum()), method=method)

@@ -1,0 +1,100 @@
+"""Appending to a file that many processes share: locked, one write a row, torn tails mended."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
+
+from leadscore.errors import RecordError
+
+__all__ = ["LOCK_SECONDS", "append_json", "append_whole", "appending", "last_byte", "read_json_rows"]
+
+log = logging.getLogger(__name__)
+LOCK_SECONDS = 60
+
+
+def append_whole(file: Any, content: bytes) -> None:
+    """Write in one call and take back a short write: a full disk must not leave half a row."""
+    end = file.seek(0, os.SEEK_END)
+    try:
+        written = os.write(file.fileno(), content)
+    except OSError:
+        file.truncate(end)
+        raise
+    if written != len(content):
+        file.truncate(end)
+        raise RecordError(f"{file.name}: only {written} of {len(content)} bytes could be written; the disk is full")
+    os.fsync(file.fileno())
+
+
+def last_byte(file: Any) -> bytes:
+    """Return the last byte of a file that has one."""
+    file.seek(-1, os.SEEK_END)
+    return bytes(file.read(1))
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[BinaryIO]:
+    """Open a file of JSON rows for this process alone, its tail mended.
+
+    Raises
+    ------
+    RecordError
+        When it cannot be locked or written. Earlier rows stay as they were.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{path}.lock", timeout=LOCK_SECONDS), path.open("a+b") as file:
+            _mend_tail(path, file)
+            yield file
+    except Timeout:
+        raise RecordError(f"{path} stayed locked by another run for {LOCK_SECONDS} s") from None
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written: {error.strerror}; tracking.root decides") from None
+
+
+def append_json(file: Any, row: Mapping[str, Any]) -> None:
+    """Append one row to a file that `appending` opened."""
+    append_whole(file, json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")
+
+
+def read_json_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows, oldest first; an absent file has none. A line that is no row is passed over with a warning."""
+    if not path.is_file():
+        return []
+    rows = []
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        row = _row(line)
+        if row is not None:
+            rows.append(row)
+        elif line:
+            log.warning("%s, line %d is damaged; passed over", path, number)
+    return rows
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _mend_tail(path: Path, file: Any) -> None:
+    """Make the file end with a newline: a whole row without one gets it, half a row goes to `FILE.torn`."""
+    if not file.seek(0, os.SEEK_END) or last_byte(file) == b"\n":
+        return  # the usual case, whatever the file's length
+    file.seek(0)
+    content = file.read()
+    whole = content.rfind(b"\n") + 1
+    if _row(content[whole:]) is not None:
+        append_whole(file, b"\n")
+        return
+    with Path(f"{path}.torn").open("ab") as aside:
+        aside.write(content[whole:] + b"\n")
+    file.truncate(whole)

@@ -1,0 +1,207 @@
+"""Split, fit, evaluate: each fold's model fitted on its training rows, measured on its validation rows, compared."""
+
+import logging
+import statistics
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from leadscore.config.schema import Config
+from leadscore.results import Baseline, Dataset, FoldResult, Refit, TrainedRun
+
+if TYPE_CHECKING:
+    from leadscore.evaluate import Check, Evaluation
+
+__all__ = ["train_model"]
+
+log = logging.getLogger(__name__)
+Step = Callable[[str], None]  # told what is being done
+
+RECENCY = "days_since_last_event"
+BORDERS = ("before window.start", "at or after window.end")
+
+
+def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> TrainedRun:
+    """Fit and measure the config's model on each fold of a dataset.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    config : Config
+        Its `model`, `seed` and `validation.seeds` are used; the rest is the dataset's.
+    step : callable, optional
+        Told what is being done, in a few words; default: the log.
+
+    Returns
+    -------
+    TrainedRun
+
+    Examples
+    --------
+    >>> from leadscore.pipeline import build_dataset, compose
+    >>> config = compose(["data.n_leads=500"])
+    >>> run = train_model(build_dataset(config), config)
+    >>> run.predictions.columns.tolist()
+    ['user_id', 'as_of', 'fold', 'seed', 'label', 'probability']
+    """
+    from leadscore.evaluate import summarise_folds
+    from leadscore.explain import global_importance
+    from leadscore.measuring import measure_fold
+    from leadscore.split import caveats
+
+    results = []
+    for number in range(len(dataset.folds)):
+        step(f"fitting and evaluating fold {number + 1} of {len(dataset.folds)}")
+        results.append(_fit_fold(dataset, config, number))
+    last = results[-1]
+    valid = dataset.X.loc[last.probability.index]
+    importance = global_importance(last.model.explain(valid), valid)
+    warnings = caveats(dataset.folds, dataset.observations.frame)
+    warnings += [warning for result in results for warning in getattr(result.model, "warnings", [])]
+    metrics = summarise_folds([result.evaluation for result in results])
+    metrics |= _seeds(metrics["metrics"], results, config.seed)
+    step("measuring how sure the numbers are")
+    for number, result in enumerate(results):
+        metrics["folds"][number] |= measure_fold(dataset, config, result)
+    return TrainedRun(
+        dataset=dataset,
+        config=config,
+        folds=results,
+        metrics=metrics,
+        compared={"this run": metrics["metrics"], **_compared(results)},
+        importance=importance,
+        checks=_check(dataset, last),
+        warnings=warnings,
+    )
+
+
+def _seeds(first: dict[str, float | None], results: list[FoldResult], seed: int) -> dict[str, Any]:
+    """Return the metrics of each fit where folds were fitted several times, and how far apart they lie."""
+    from leadscore.evaluate import summarise_folds
+
+    values = {seed: first}
+    for again in zip(*(result.refits for result in results), strict=True):
+        values[again[0].seed] = summarise_folds([each.evaluation for each in again])["metrics"]
+    if len(values) == 1:
+        return {}
+    spread = {name: _spread([metrics[name] for metrics in values.values()]) for name in first}
+    return {"seeds": [{"seed": each, "metrics": metrics} for each, metrics in values.items()], "seed_spread": spread}
+
+
+def _spread(values: list[float | None]) -> dict[str, float] | None:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    return {"least": min(known), "most": max(known), "sd": statistics.stdev(known)}
+
+
+def _compared(results: list[FoldResult]) -> dict[str, dict[str, float | None]]:
+    """Return each baseline's, and the best reachable, metrics as means over the folds."""
+    from leadscore.evaluate import summarise_folds
+
+    columns = {
+        name.replace("_", " "): [result.baselines[name].evaluation for result in results]
+        for name in results[-1].baselines
+    }
+    reachable = [result.best_reachable for result in results if result.best_reachable is not None]
+    if reachable:
+        columns["best reachable"] = reachable
+    return {name: summarise_folds(evaluations)["metrics"] for name, evaluations in columns.items()}
+
+
+def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
+    from leadscore.evaluate import evaluate
+    from leadscore.model import make_model
+    from leadscore.split import compare_sides
+
+    fold, rows = dataset.folds[number], dataset.observations.frame
+    train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
+    X, y = dataset.X, dataset.y
+    model = make_model(config.model, config.seed).fit(X[train], y[train])
+    probability = model.predict_proba(X[valid])
+    return FoldResult(
+        number=number,
+        fold=fold,
+        model=model,
+        n_train=int(train.sum()),
+        n_purged=int(fold.purged(rows).sum()),
+        probability=probability,
+        label=y[valid],
+        evaluation=evaluate(y[valid], probability),
+        baselines=_baselines(X[train], y[train], X[valid], y[valid]),
+        best_reachable=_best_reachable(dataset, valid),
+        refits=tuple(_refit(dataset, config, number, again) for again in range(1, config.validation.seeds)),
+        sides=compare_sides(X[train], X[valid]),
+    )
+
+
+def _refit(dataset: Dataset, config: Config, number: int, again: int) -> Refit:
+    """Fit a fold once more, on a bootstrap of its training leads: a new seed alone moves few models at all."""
+    from leadscore.evaluate import evaluate
+    from leadscore.model import make_model
+    from leadscore.split import resample_leads
+
+    fold, rows, seed = dataset.folds[number], dataset.observations.frame, config.seed + again
+    train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
+    X, y = dataset.X[train], dataset.y[train]
+    taken = resample_leads(rows["user_id"][train], y, (seed, number))
+    model = make_model(config.model, seed).fit(X.iloc[taken], y.iloc[taken])
+    probability = model.predict_proba(dataset.X[valid])
+    return Refit(seed, probability, evaluate(dataset.y[valid], probability))
+
+
+def _baselines(X_train: Any, y_train: Any, X_valid: Any, y_valid: Any) -> dict[str, Baseline]:
+    """Measure what any model must beat: the base rate, and calling the most recently active lead first."""
+    from leadscore.config.schema import BaselineModel
+    from leadscore.evaluate import evaluate
+    from leadscore.model import make_model
+
+    rules = {"base_rate": BaselineModel()}
+    if RECENCY in X_train:
+        rules["recency"] = BaselineModel(rank_by=RECENCY)
+    baselines = {}
+    for name, rule in rules.items():
+        probability = make_model(rule, 0).fit(X_train, y_train).predict_proba(X_valid)
+        baselines[name] = Baseline(probability, evaluate(y_valid, probability))
+    return baselines
+
+
+def _best_reachable(dataset: Dataset, valid: Any) -> "Evaluation | None":
+    """Score the simulator's own probabilities; real data do not know them."""
+    import pandas as pd
+
+    from leadscore.evaluate import evaluate
+
+    if dataset.tables.truth is None:
+        return None
+    rows = dataset.observations.frame[valid]
+    truth = dataset.tables.truth(rows["user_id"], rows["as_of"], dataset.observations.horizon)
+    return evaluate(rows["label"], pd.Series(truth, index=rows.index))
+
+
+def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
+    from leadscore.evaluate import CheckContext, run_checks
+    from leadscore.split import caveats
+
+    rows, counts = dataset.observations.frame, dataset.observations.counts
+    train = last.fold.train(rows).to_numpy()
+    used = sum((fold.train(rows) | fold.valid(rows) for fold in dataset.folds), start=rows["as_of"].isna())
+    X_train, X_valid = dataset.X[train], dataset.X.loc[last.probability.index]
+    rule = last.baselines.get("recency", last.baselines["base_rate"])
+    by_row = [fold for fold in dataset.folds if getattr(fold, "by", None) == "observation"]
+    return run_checks(
+        CheckContext(
+            X_train=X_train,
+            y_train=dataset.y[train],
+            p_train=last.model.predict_proba(X_train),
+            X_valid=X_valid,
+            y_valid=last.label,
+            p_valid=last.probability,
+            p_baseline=None if last.model.name == "baseline" else rule.probability,
+            observations=sum(counts[reason] for reason in ("observations", *BORDERS)),
+            used=int(used.astype(bool).sum()),
+            immature=sum(n for reason, n in counts.items() if reason.startswith("immature")),
+            adversarial=None if last.sides is None else last.sides.told_apart,
+            shuffled=bool(caveats(by_row, rows)),
+        ),
+        dataset.config.checks.mute,
+    )
