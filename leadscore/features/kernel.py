@@ -14,7 +14,19 @@ from typing import Any
 import numba
 import numpy as np
 
-__all__ = ["active_days", "arrived", "bounds", "distinct", "extremes", "known_rows", "moments", "pick", "sums", "trim"]
+__all__ = [
+    "active_days",
+    "arrived",
+    "bounds",
+    "counts",
+    "distinct",
+    "extremes",
+    "known_rows",
+    "moments",
+    "pick",
+    "sums",
+    "trim",
+]
 
 DAY = 86_400_000_000  # microseconds
 SPLITTER = 134_217_729.0  # 2**27 + 1, Dekker (1971): halves a double's 53 bits
@@ -41,6 +53,34 @@ def bounds(time: Any, offsets: Any, as_of: Any, asked: Any, lookback: int, low: 
                 while first < last and time[first] < now - lookback:
                     first += 1
             low[k], high[k] = first, last
+
+
+@_compiled
+def counts(  # noqa: PLR0913, PLR0917 - what a loop reads and writes
+    time: Any, codes: Any, starts: Any, filters: Any, offsets: Any, as_of: Any, asked: Any, lookback: int, out: Any
+) -> None:
+    """Write how many events of each window several filters pick, all filters in one walk.
+
+    The filters that pick an event of code c are `filters[starts[c]]` up to `filters[starts[c + 1]]`; `out` is
+    (n_filters, n_observations).
+    """
+    n = np.zeros(len(out), dtype=np.int64)
+    for lead in range(len(offsets) - 1):
+        first = last = offsets[lead]
+        n[:] = 0
+        for k in range(asked[lead], asked[lead + 1]):
+            now = as_of[k]
+            while last < offsets[lead + 1] and time[last] < now:
+                for place in range(starts[codes[last]], starts[codes[last] + 1]):
+                    n[filters[place]] += 1
+                last += 1
+            if lookback >= 0:
+                while first < last and time[first] < now - lookback:
+                    for place in range(starts[codes[first]], starts[codes[first] + 1]):
+                        n[filters[place]] -= 1
+                    first += 1
+            for each in range(len(out)):
+                out[each, k] = n[each]
 
 
 @_compiled
