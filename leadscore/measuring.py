@@ -4,15 +4,18 @@ All of it is about the first seed's validation rows, fold by fold, and resamples
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from leadscore.config.schema import Config, MetricsConfig
-from leadscore.results import Dataset, FoldResult
+from leadscore.results import Baseline, Dataset, FoldResult
 
-__all__ = ["measure_fold"]
+if TYPE_CHECKING:
+    from leadscore.evaluate import Gain
+
+__all__ = ["gain_over", "measure_fold"]
 
 CELLS = 5_000_000  # rows times resamples held at once
 
@@ -42,6 +45,28 @@ def measure_fold(dataset: Dataset, config: Config, fold: FoldResult) -> dict[str
     if asked.capacity is not None:
         measured["capacity"] = _capacity(config, asked.capacity, fold)
     return measured
+
+
+def gain_over(fold: FoldResult, baseline: Baseline, looks: int) -> "Gain":
+    """Return the paired test, by lead, of the model's AUC against a baseline's; each look at the rows is one more.
+
+    Parameters
+    ----------
+    fold : FoldResult
+    baseline : Baseline
+        Scored on the fold's validation rows.
+    looks : int
+        How many runs were measured on these rows, this one among them.
+    """
+    from leadscore.compare import Scores, verdict
+    from leadscore.evaluate import Gain
+
+    lead, as_of = (fold.label.index.get_level_values(name) for name in ("user_id", "as_of"))
+    scores = [Scores.of(fold.label, each, lead, as_of) for each in (baseline.probability, fold.probability)]
+    found = verdict(*scores, family=looks)
+    p = found.p if found.p_adjusted is None else found.p_adjusted
+    better = found.answer == "better"
+    return Gain(found.difference, found.low, found.high, p, looks, found.reason, better)
 
 
 def _slices(dataset: Dataset, asked: MetricsConfig, fold: FoldResult) -> list[dict[str, Any]]:

@@ -285,7 +285,7 @@ def run(
     from leadscore.identity.run import begin, with_content
     from leadscore.model.registry import registration_of
     from leadscore.record import IDENTITY, Shelf, make_tracker
-    from leadscore.record.ledger import check_ledger, enter
+    from leadscore.record.ledger import check_ledger, enter, family
     from leadscore.record.write import record_failure, row_of, write_features, write_run, write_windows
 
     plan = plan_run(config)
@@ -304,7 +304,7 @@ def run(
         write_windows(shelf, windows)
         dataset = add_features(windows, step)
         write_features(shelf, dataset)
-        trained = train_model(dataset, config, step)
+        trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
         step("recording")
         enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
         identity = {**identity, "status": "done"}

@@ -20,7 +20,7 @@ RECENCY = "days_since_last_event"
 BORDERS = ("before window.start", "at or after window.end")
 
 
-def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> TrainedRun:
+def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, looks: int = 1) -> TrainedRun:
     """Fit and measure the config's model on each fold of a dataset.
 
     Parameters
@@ -30,6 +30,9 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> Trai
         Its `model`, `seed` and `validation.seeds` are used; the rest is the dataset's.
     step : callable, optional
         Told what is being done, in a few words; default: the log.
+    looks : int
+        How many runs were measured on these validation rows, this one among them: the p-value of "beats the
+        baseline" is adjusted for so many.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info) -> Trai
         metrics=metrics,
         compared={"this run": metrics["metrics"], **_compared(results)},
         importance=importance,
-        checks=_check(dataset, last),
+        checks=_check(dataset, last, looks),
         warnings=warnings,
     )
 
@@ -178,8 +181,9 @@ def _best_reachable(dataset: Dataset, valid: Any) -> "Evaluation | None":
     return evaluate(rows["label"], pd.Series(truth, index=rows.index))
 
 
-def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
+def _check(dataset: Dataset, last: FoldResult, looks: int) -> "list[Check]":
     from leadscore.evaluate import CheckContext, run_checks
+    from leadscore.measuring import gain_over
     from leadscore.split import caveats
 
     rows, counts = dataset.observations.frame, dataset.observations.counts
@@ -202,6 +206,7 @@ def _check(dataset: Dataset, last: FoldResult) -> "list[Check]":
             immature=sum(n for reason, n in counts.items() if reason.startswith("immature")),
             adversarial=None if last.sides is None else last.sides.told_apart,
             shuffled=bool(caveats(by_row, rows)),
+            gain=None if last.model.name == "baseline" else gain_over(last, rule, looks),
         ),
         dataset.config.checks.mute,
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.evaluate import CHECKS, CheckContext, run_checks
+from leadscore.evaluate import CHECKS, CheckContext, Gain, run_checks
 
 
 def index(prefix, n):
@@ -79,6 +79,31 @@ def test_ls001_a_model_that_the_baseline_equals_is_a_problem(fit):
     assert check.sentence == "Validation AUC is 0.500; the baseline's is 0.500."
     assert found("LS001", replace(fit, p_baseline=None)).result == "not_applicable"
     assert found("LS001", replace(fit, y_valid=fit.y_valid * 0)).result == "not_applicable"
+
+
+def test_ls001_a_gain_that_chance_explains_is_noted(fit):
+    check = found("LS001", replace(fit, gain=Gain(0.03, -0.055, 0.115, 0.49, 1, None, sure=False)))
+
+    assert check.result == "note"
+    assert check.sentence.endswith("the baseline's is 0.500, +0.030 [-0.055, +0.115], p = 0.49.")
+    assert check.action.startswith("These rows cannot tell the model from the baseline")
+
+
+def test_ls001_says_how_many_looks_at_the_rows_weigh_on_the_answer(fit):
+    check = found("LS001", replace(fit, gain=Gain(0.09, 0.007, 0.173, 0.34, 10, None, sure=False)))
+
+    assert check.result == "note"
+    assert check.sentence.endswith("p = 0.34 after 10 looks at these rows.")
+    assert found("LS001", replace(fit, gain=Gain(0.2, 0.1, 0.3, 0.001, 10, None, sure=True))).result == "ok"
+
+
+def test_ls001_too_few_to_say_is_noted_with_the_reason(fit):
+    few = Gain(0.2, None, None, None, 1, "too few leads: 8 converted", sure=False)
+
+    check = found("LS001", replace(fit, gain=few))
+
+    assert check.result == "note"
+    assert check.sentence.endswith("(too few leads: 8 converted).")
 
 
 def test_ls002_a_model_that_knows_its_training_rows_by_heart_is_noted(fit):

@@ -1,7 +1,7 @@
 """The evaluation room: what a run measures, and what a careful reviewer would ask first."""
 
 from leadscore.evaluate import rules_of_data, rules_of_fit
-from leadscore.evaluate.checks import CHECKS, Check, CheckContext, run_checks
+from leadscore.evaluate.checks import CHECKS, Check, CheckContext, Gain, run_checks
 from leadscore.evaluate.evaluation import Evaluation, evaluate, summarise_folds
 from leadscore.evaluate.metrics import METRICS, Metric, MetricValue
 
@@ -11,6 +11,7 @@ __all__ = [
     "Check",
     "CheckContext",
     "Evaluation",
+    "Gain",
     "Metric",
     "MetricValue",
     "evaluate",

@@ -18,6 +18,7 @@ __all__ = [
     "CheckContext",
     "CheckRule",
     "Finding",
+    "Gain",
     "auc",
     "check",
     "not_applicable",
@@ -27,6 +28,33 @@ __all__ = [
 
 Result = Literal["ok", "note", "problem", "not_applicable"]
 Finding = tuple[Result, str, str]  # result, sentence with the numbers, what to do
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How sure it is that the model's AUC is above the baseline's, on the same rows.
+
+    Attributes
+    ----------
+    difference, low, high : float or None
+        The model's AUC minus the baseline's, and the 95% interval of this one comparison.
+    p : float or None
+        Two-sided, after Holm for `looks`.
+    looks : int
+        How many runs were measured on these rows, this one among them.
+    reason : str or None
+        Why there is no p.
+    sure : bool
+        Whether the model is better, p below 5%.
+    """
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    looks: int
+    reason: str | None
+    sure: bool
 
 
 @dataclass(frozen=True)
@@ -53,6 +81,8 @@ class CheckContext:
         AUC of telling validation from training rows by their features, and the feature that tells most.
     shuffled : bool
         Whether rows were split at random although they have times.
+    gain : Gain or None
+        Of the model's AUC over the baseline's; None when nobody tested it.
     """
 
     X_train: pd.DataFrame
@@ -67,6 +97,7 @@ class CheckContext:
     immature: int | None = None
     adversarial: "tuple[float, str] | None" = None
     shuffled: bool = False
+    gain: Gain | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from leadscore.evaluate.checks import CheckContext, Finding, auc, check, not_applicable, rarer
+from leadscore.evaluate.checks import CheckContext, Finding, Gain, auc, check, not_applicable, rarer
 
 __all__: list[str] = []  # importing it declares the checks
 
@@ -19,10 +19,21 @@ def _beats_baseline(context: CheckContext) -> Finding:
     model, baseline = auc(context.y_valid, context.p_valid), auc(context.y_valid, context.p_baseline)
     if model is None or baseline is None:
         return not_applicable("The validation rows have one class only, so no AUC exists.")
-    numbers = f"Validation AUC is {model:.3f}; the baseline's is {baseline:.3f}."
+    numbers = f"Validation AUC is {model:.3f}; the baseline's is {baseline:.3f}{_how_sure(context.gain)}."
     if model <= baseline:
         return "problem", numbers, "Use the baseline, or find features that say more than it does."
+    if context.gain is not None and not context.gain.sure:
+        return "note", numbers, "These rows cannot tell the model from the baseline: wait for more of them."
     return "ok", numbers, ""
+
+
+def _how_sure(gain: Gain | None) -> str:
+    if gain is None:
+        return ""
+    if gain.p is None:
+        return f" ({gain.reason})"
+    looks = "" if gain.looks == 1 else f" after {gain.looks} looks at these rows"
+    return f", {gain.difference:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}], p = {gain.p:.2g}{looks}"
 
 
 @check("LS002", "Gap between training and validation")

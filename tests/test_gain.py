@@ -1,0 +1,51 @@
+"""The model against the baseline on the same rows: sure, or not, and less so the more often the rows were looked at."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from leadscore.measuring import gain_over
+
+DAY = pd.Timestamp("2024-03-01", tz="UTC")
+
+
+def leads(n, every):
+    """Return labels of n leads, each `every`-th of them converted."""
+    index = pd.MultiIndex.from_product([[f"lead {number}" for number in range(n)], [DAY]], names=["user_id", "as_of"])
+    return pd.Series([int(number % every == 0) for number in range(n)], index=index)
+
+
+def leaning(label, much):
+    """Return scores that lie evenly in [0, .8] in both classes, the converted ones higher by so much."""
+    place = label.groupby(label).cumcount() / label.groupby(label).transform("size")
+    return 0.8 * place + much * label
+
+
+def gain(label, much, looks=1):
+    fold = SimpleNamespace(label=label, probability=leaning(label, much))
+    return gain_over(fold, SimpleNamespace(probability=pd.Series(0.25, index=label.index)), looks)
+
+
+def test_a_gain_of_one_standard_error_is_not_sure():
+    found = gain(leads(240, 4), 0.03)
+
+    assert not found.sure
+    assert found.low < 0 < found.difference < found.high
+
+
+def test_the_same_gain_is_sure_at_the_first_look_and_not_at_the_tenth():
+    first, tenth = (gain(leads(240, 4), 0.08, looks) for looks in (1, 10))
+
+    assert first.sure
+    assert not tenth.sure
+    assert tenth.p == pytest.approx(10 * first.p)
+    assert (tenth.difference, tenth.low) == (first.difference, first.low)
+
+
+def test_eight_conversions_are_too_few_however_well_they_are_ranked():
+    found = gain(leads(240, 30), 0.9)
+
+    assert (found.sure, found.p) == (False, None)
+    assert "8" in found.reason
+    assert "at least 10" in found.reason
