@@ -9,8 +9,8 @@ timed. Each measurement is a process of its own, import excluded; the ways take 
 the time for the features alone, with everything in memory or mapped and coded as the way likes it; `whole s` adds
 reading and coding. `x` is the ratio to the better of Polars and DuckDB, which other interpreters may have:
 
-    python -m venv peers && peers/bin/pip install numpy pandas pyarrow polars duckdb
-    python benchmarks/features.py --peers peers/bin/python
+    python -m venv ../peers && ../peers/bin/pip install numpy pandas pyarrow polars duckdb
+    python benchmarks/features.py --peers ../peers/bin/python
 """
 
 import argparse
