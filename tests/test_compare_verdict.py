@@ -335,6 +335,7 @@ def test_a_family_makes_evidence_dearer():
     assert of_many.p == alone.p
     assert of_many.p_adjusted == min(1.0, 1_000 * alone.p)
     assert "Of 1,000 comparisons on these rows: p = " in of_many.text
+    assert "comparisons on these rows" not in verdict(*frames, family=1).text
     # with the others' p-values Holm is exact: two smaller ones come first
     among = verdict(*frames, family=[1e-9, 1e-8, 0.9])
     assert (among.family, among.p_adjusted) == (4, pytest.approx(2 * alone.p))

@@ -41,8 +41,12 @@ def test_the_table_is_for_people_and_for_pull_requests(three_runs, capsys):
     assert "ROC AUC *" in said
     assert "sessions_last_24_hours, sessions_last_7_days" in said
     assert "moved     config.features, code_hash" in said
+    assert "only B    session" in said
+    assert "only A" not in said
     assert main(["diff", str(three_runs / "base"), str(three_runs / "sessions"), "--md", "--metric", "brier"]) == 0
-    assert "| Brier score * |" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "| Brier score * |" in said
+    assert "Features only in B: `session" in said
 
 
 def test_other_horizons_are_not_compared(three_runs, capsys):

@@ -67,7 +67,7 @@ def _evidence(found: Verdict, rows: str) -> list[str]:
     lines = [f"{_values(found)} ({interval}, {p_words(found.p)}), {rows}."]
     if found.direction == "lower":
         lines.append("Lower is better.")
-    if found.p_adjusted is not None:
+    if found.p_adjusted is not None and found.family != 1:
         lines.append(f"Of {found.family:,} comparisons on these rows: {p_words(found.p_adjusted)} after Holm.")
     if found.expected_by_luck is not None:
         luck = f"{found.expected_by_luck:.4f} better than one of them by luck"

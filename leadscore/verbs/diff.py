@@ -71,6 +71,8 @@ def _say(runs: list[Run], moved: list[dict[str, Any]], found: Verdict) -> None:
     say_table(["", "A", "B"], list(_rows(runs, found)))
     say()
     say("moved     " + (", ".join(each["part"] for each in moved) or "nothing: the runs ask and answer the same"))
+    for which, names in _only_in(runs):
+        say(f"only {which}    {', '.join(names)}")
     for each in found.folds if len(found.folds) > 1 else ():
         say(f"fold {each.number}    {_number(each.difference)} [{_number(each.low)}, {_number(each.high)}]")
     for note in found.notes:
@@ -82,13 +84,19 @@ def _rows(runs: list[Run], found: Verdict) -> Iterator[tuple[str, ...]]:
 
     yield "run", *(run.run_id for run in runs)
     yield "model", *(str(run.config["model"]["name"]) for run in runs)
-    yield "features", *(", ".join(_only(run, other)) or "-" for run, other in (runs, runs[::-1]))
     if found.answer == "not comparable":
         return  # numbers of different questions, side by side, would be compared all the same
     values = [run.metrics["metrics"] for run in runs]
     for name, metric in METRICS.items():
         if name in values[0] and name in values[1]:
             yield metric.title + (" *" if name == found.metric else ""), *(_number(each[name]) for each in values)
+
+
+def _only_in(runs: list[Run]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the features that A, and that B, has alone or has otherwise."""
+    for which, run, other in zip("AB", runs, runs[::-1], strict=True):
+        if names := _only(run, other):
+            yield which, names
 
 
 def _only(run: Run, other: Run) -> list[str]:
@@ -110,3 +118,5 @@ def _say_markdown(runs: list[Run], moved: list[dict[str, Any]], found: Verdict) 
         say("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |")
     say()
     say("Moved: " + (", ".join(f"`{each['part']}`" for each in moved) or "nothing"))
+    for which, names in _only_in(runs):
+        say(f"\nFeatures only in {which}: " + ", ".join(f"`{name}`" for name in names))
