@@ -47,7 +47,7 @@ def measure_fold(dataset: Dataset, config: Config, fold: FoldResult) -> dict[str
     return measured
 
 
-def gain_over(fold: FoldResult, baseline: Baseline, looks: int) -> "Gain":
+def gain_over(fold: FoldResult, baseline: Baseline, looks: int, resamples: int) -> "Gain":
     """Return the paired test, by lead, of the model's AUC against a baseline's; each look at the rows is one more.
 
     Parameters
@@ -57,13 +57,15 @@ def gain_over(fold: FoldResult, baseline: Baseline, looks: int) -> "Gain":
         Scored on the fold's validation rows.
     looks : int
         How many runs were measured on these rows, this one among them.
+    resamples : int
+        Of leads, where a lead has several rows.
     """
     from leadscore.compare import Scores, verdict
     from leadscore.evaluate import Gain
 
     lead, as_of = (fold.label.index.get_level_values(name) for name in ("user_id", "as_of"))
     scores = [Scores.of(fold.label, each, lead, as_of) for each in (baseline.probability, fold.probability)]
-    found = verdict(*scores, family=looks)
+    found = verdict(*scores, family=looks, resamples=resamples)
     p = found.p if found.p_adjusted is None else found.p_adjusted
     better = found.answer == "better"
     return Gain(found.difference, found.low, found.high, p, looks, found.reason, better)

@@ -191,6 +191,7 @@ def _check(dataset: Dataset, last: FoldResult, looks: int) -> "list[Check]":
     used = sum((fold.train(rows) | fold.valid(rows) for fold in dataset.folds), start=rows["as_of"].isna())
     X_train, X_valid = dataset.X[train], dataset.X.loc[last.probability.index]
     rule = last.baselines.get("recency", last.baselines["base_rate"])
+    resamples = dataset.config.metrics.resamples
     by_row = [fold for fold in dataset.folds if getattr(fold, "by", None) == "observation"]
     return run_checks(
         CheckContext(
@@ -206,7 +207,7 @@ def _check(dataset: Dataset, last: FoldResult, looks: int) -> "list[Check]":
             immature=sum(n for reason, n in counts.items() if reason.startswith("immature")),
             adversarial=None if last.sides is None else last.sides.told_apart,
             shuffled=bool(caveats(by_row, rows)),
-            gain=None if last.model.name == "baseline" else gain_over(last, rule, looks),
+            gain=None if last.model.name == "baseline" else gain_over(last, rule, looks, resamples),
         ),
         dataset.config.checks.mute,
     )

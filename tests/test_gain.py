@@ -24,7 +24,7 @@ def leaning(label, much):
 
 def gain(label, much, looks=1):
     fold = SimpleNamespace(label=label, probability=leaning(label, much))
-    return gain_over(fold, SimpleNamespace(probability=pd.Series(0.25, index=label.index)), looks)
+    return gain_over(fold, SimpleNamespace(probability=pd.Series(0.25, index=label.index)), looks, 200)
 
 
 def test_a_gain_of_one_standard_error_is_not_sure():
@@ -49,3 +49,19 @@ def test_eight_conversions_are_too_few_however_well_they_are_ranked():
     assert (found.sure, found.p) == (False, None)
     assert "8" in found.reason
     assert "at least 10" in found.reason
+
+
+def test_several_rows_of_a_lead_are_tested_by_as_many_resamples_as_asked():
+    once = leads(240, 4)
+    thrice = pd.concat([once.rename(lambda day, n=n: day + pd.Timedelta(days=n), level="as_of") for n in range(3)])
+    scores = pd.concat([leaning(once, 0.08)] * 3).set_axis(thrice.index)
+    fold = SimpleNamespace(label=thrice, probability=scores)
+    flat = SimpleNamespace(probability=pd.Series(0.25, index=thrice.index))
+
+    few, many = (gain_over(fold, flat, 1, resamples) for resamples in (100, 1_000))
+
+    assert few.difference == many.difference
+    assert few.low != many.low
+    # Three equal rows of a lead are one lead: as wide as DeLong's interval of one row each.
+    alone = gain(once, 0.08)
+    assert many.high - many.low == pytest.approx(alone.high - alone.low, rel=0.15)

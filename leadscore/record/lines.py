@@ -3,7 +3,7 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from leadscore.errors import RecordError
 
-__all__ = ["LOCK_SECONDS", "append_json", "append_whole", "appending", "last_byte", "read_json_rows"]
+__all__ = ["LOCK_SECONDS", "append_json", "append_whole", "appending", "mend_tail", "read_json_rows"]
 
 log = logging.getLogger(__name__)
 LOCK_SECONDS = 60
@@ -32,8 +32,22 @@ def append_whole(file: Any, content: bytes) -> None:
     os.fsync(file.fileno())
 
 
-def last_byte(file: Any) -> bytes:
-    """Return the last byte of a file that has one."""
+def mend_tail(path: Path, file: Any, is_row: Callable[[bytes], bool]) -> None:
+    """Make the file end with a newline: a whole row without one gets it, half a row goes to `FILE.torn`."""
+    if not file.seek(0, os.SEEK_END) or _last_byte(file) == b"\n":
+        return  # the usual case, whatever the file's length
+    file.seek(0)
+    content = file.read()
+    whole = content.rfind(b"\n") + 1
+    if is_row(content[whole:]):
+        append_whole(file, b"\n")  # an editor took it away
+        return
+    with Path(f"{path}.torn").open("ab") as aside:
+        aside.write(content[whole:] + b"\n")
+    file.truncate(whole)
+
+
+def _last_byte(file: Any) -> bytes:
     file.seek(-1, os.SEEK_END)
     return bytes(file.read(1))
 
@@ -50,7 +64,7 @@ def appending(path: Path) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{path}.lock", timeout=LOCK_SECONDS), path.open("a+b") as file:
-            _mend_tail(path, file)
+            mend_tail(path, file, lambda line: _row(line) is not None)
             yield file
     except Timeout:
         raise RecordError(f"{path} stayed locked by another run for {LOCK_SECONDS} s") from None
@@ -83,18 +97,3 @@ def _row(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return row if isinstance(row, dict) else None
-
-
-def _mend_tail(path: Path, file: Any) -> None:
-    """Make the file end with a newline: a whole row without one gets it, half a row goes to `FILE.torn`."""
-    if not file.seek(0, os.SEEK_END) or last_byte(file) == b"\n":
-        return  # the usual case, whatever the file's length
-    file.seek(0)
-    content = file.read()
-    whole = content.rfind(b"\n") + 1
-    if _row(content[whole:]) is not None:
-        append_whole(file, b"\n")
-        return
-    with Path(f"{path}.torn").open("ab") as aside:
-        aside.write(content[whole:] + b"\n")
-    file.truncate(whole)

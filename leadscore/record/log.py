@@ -6,7 +6,6 @@ spreadsheet would run as a formula gets a leading apostrophe, which `read_rows` 
 
 import csv
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from leadscore.errors import RecordError
-from leadscore.record.lines import LOCK_SECONDS, append_whole, last_byte
+from leadscore.record.lines import LOCK_SECONDS, append_whole, mend_tail
 
 __all__ = ["COLUMNS", "LOG", "append_row", "check_log", "read_rows"]
 
@@ -66,7 +65,7 @@ def append_row(log: Path, row: Mapping[str, Any]) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{log}.lock", timeout=LOCK_SECONDS), log.open("a+b") as file:
             has_header = _check_header(log, file)
-            _mend_tail(log, file)
+            mend_tail(log, file, _is_row)
             append_whole(file, line if has_header else HEADER + line)
     except Timeout:
         raise RecordError(f"{log} stayed locked by another run for {LOCK_SECONDS} s") from None
@@ -100,20 +99,9 @@ def _check_header(log: Path, file: Any) -> bool:
     raise RecordError(f"{log} has another header ({start}...): move it away, or set tracking.root")
 
 
-def _mend_tail(log: Path, file: Any) -> None:
-    """Make the file end with a newline: a whole row without one gets it, half a row goes to `experiments.csv.torn`."""
-    if not file.seek(0, os.SEEK_END) or last_byte(file) == b"\n":
-        return  # the usual case, whatever the log's length
-    file.seek(0)
-    content = file.read()
-    whole = content.rfind(b"\n") + 1
-    tail = content[whole:]
-    if len(next(csv.reader([tail.decode(errors="replace")]))) == len(COLUMNS) and tail.endswith((b'}"', b'""')):
-        append_whole(file, b"\n")  # an editor took it away
-        return
-    with Path(f"{log}.torn").open("ab") as aside:
-        aside.write(tail + b"\n")
-    file.truncate(whole)
+def _is_row(line: bytes) -> bool:
+    cells = next(csv.reader([line.decode(errors="replace")]))
+    return len(cells) == len(COLUMNS) and line.endswith((b'}"', b'""'))
 
 
 def read_rows(log: Path) -> list[dict[str, str]]:
