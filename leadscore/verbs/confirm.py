@@ -20,7 +20,7 @@ WORDS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eig
 
 def confirm(arguments: Namespace) -> int:
     """Score the sealed observations and say what came out, and the how manieth look it was."""
-    run = open_run(arguments.names[0], arguments.root or ("outputs", "multirun"))
+    run = open_run(arguments.names[0], arguments.roots)
     confirmed = confirm_run(
         run, plugins=arguments.plugin or (), data_dir=arguments.data_dir, tracking_root=arguments.tracking_root
     )

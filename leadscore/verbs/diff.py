@@ -13,7 +13,6 @@ from leadscore.verbs.say import say, say_json, say_table
 
 __all__ = ["diff"]
 
-ROOTS = ("outputs", "multirun")
 SAME, DIFFERS, NOT_COMPARABLE = 0, 1, 2  # of --exit-code
 _ABSENT = object()
 HASHES = ("config_hash", "code_hash", "engine_hash", "data_hash", "validation_hash")
@@ -24,7 +23,7 @@ def diff(arguments: Namespace) -> int:
     metric = arguments.metric
     if metric not in STATISTICS:
         raise ConfigError(f"--metric {metric}: {did_you_mean(metric, STATISTICS, 'Metrics')}")
-    runs = [open_run(name, arguments.root or ROOTS) for name in arguments.names]
+    runs = [open_run(name, arguments.roots) for name in arguments.names]
     found = verdict(*(_scores(run) for run in runs), metric=metric, family=_family(runs[1]))
     moved = list(_moved(*runs))
     if arguments.json:

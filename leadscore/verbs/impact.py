@@ -17,7 +17,6 @@ __all__ = ["impact"]
 
 log = logging.getLogger(__name__)
 
-ROOTS = ("outputs", "multirun")
 SHOWN = 20  # runs, for people; --json has them all
 
 
@@ -47,12 +46,12 @@ def impact(arguments: Namespace) -> int:
         "features": list(changes.takers),
         "sets": [each.name for each in catalog.sets if touched & each.names],
         "experiments": [each.name for each in catalog.experiments if touched & each.names],
-        "runs": list(_runs(changes, catalog, arguments.root or ROOTS)),
+        "runs": list(_runs(changes, catalog, arguments.roots)),
     }
     if arguments.json:
         say_json(facts)
     else:
-        _say(facts, arguments.root or ROOTS)
+        _say(facts, arguments.roots)
     return 0
 
 
