@@ -3,40 +3,38 @@
 All of it is about the first seed's validation rows, fold by fold, and resamples leads.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from leadscore.config.schema import Config, MetricsConfig
-from leadscore.results import Baseline, Dataset, FoldResult
+from leadscore.results import Dataset, FoldResult
 
 if TYPE_CHECKING:
     from leadscore.evaluate import Gain
 
-__all__ = ["gain_over", "measure_fold"]
+__all__ = ["gain_over", "measure_fold", "measure_mean"]
 
 CELLS = 5_000_000  # rows times resamples held at once
 
 
 def measure_fold(dataset: Dataset, config: Config, fold: FoldResult) -> dict[str, Any]:
-    """Return what `metrics.json` says of a fold besides its metrics.
+    """Return what `metrics.json` says of a fold besides its metrics and their intervals.
 
     Returns
     -------
     dict
-        `intervals` by metric; `brier_parts` and `calibration_error`; `slices` and `capacity` where the config asks
+        `brier_parts` and `calibration_error`; `slices` and `capacity` where the config asks
         for them.
     """
-    from leadscore.compare import brier_parts, calibration_error, metric_intervals
+    from leadscore.compare import brier_parts, calibration_error
 
-    label, probability = fold.label.to_numpy(), fold.probability.to_numpy()
-    lead = fold.label.index.get_level_values("user_id")
+    label, probability, _ = _rows(fold)
     asked = config.metrics
-    intervals = metric_intervals(label, probability, lead=lead, resamples=asked.resamples)
     measured: dict[str, Any] = {
-        "intervals": {name: interval.to_json() for name, interval in intervals.items()},
         "brier_parts": brier_parts(label, probability).to_json(),
         "calibration_error": calibration_error(label, probability).to_json(),
     }
@@ -47,14 +45,45 @@ def measure_fold(dataset: Dataset, config: Config, fold: FoldResult) -> dict[str
     return measured
 
 
-def gain_over(fold: FoldResult, baseline: Baseline, looks: int, resamples: int) -> "Gain":
+def measure_mean(folds: Sequence[FoldResult], asked: MetricsConfig) -> dict[str, Any]:
+    """Return the intervals of metrics that are means over folds, and what else was asked for.
+
+    Returns
+    -------
+    dict
+        `intervals` by metric; `precision_at_recall`, an interval a share of `metrics.recalls`; `top`, for each share of
+        `metrics.top_shares` the lift there and the share of conversions that it holds, each with its interval.
+    """
+    from leadscore.compare import CALIBRATION, STATISTICS, gain, lift, mean_intervals, precision_at_recall
+
+    always = [*STATISTICS.values(), CALIBRATION]
+    recalls = {share: precision_at_recall(share) for share in asked.recalls}
+    tops = {share: (lift(share), gain(share)) for share in asked.top_shares}
+    wanted = {each.name: each for each in (*always, *recalls.values(), *itertools.chain(*tops.values()))}
+    rows = [_rows(fold) for fold in folds]
+    found = mean_intervals(rows, metrics=list(wanted.values()), resamples=asked.resamples)
+    told = {name: interval.to_json() for name, interval in found.items()}
+    return {
+        "intervals": {each.name: told[each.name] for each in always},
+        "precision_at_recall": [{"recall": share, **told[each.name]} for share, each in recalls.items()],
+        "top": [{"share": share, "lift": told[a.name], "found": told[b.name]} for share, (a, b) in tops.items()],
+    }
+
+
+def _rows(fold: FoldResult) -> tuple[Any, Any, Any]:
+    """Return labels, probabilities and leads of a fold's validation rows."""
+    return fold.label.to_numpy(), fold.probability.to_numpy(), fold.label.index.get_level_values("user_id")
+
+
+def gain_over(folds: Sequence[FoldResult], name: str, looks: int, resamples: int) -> "Gain":
     """Return the paired test, by lead, of the model's AUC against a baseline's; each look at the rows is one more.
 
     Parameters
     ----------
-    fold : FoldResult
-    baseline : Baseline
-        Scored on the fold's validation rows.
+    folds : sequence of FoldResult
+        The differences are averaged over them.
+    name : str
+        Of the baseline.
     looks : int
         How many runs were measured on these rows, this one among them.
     resamples : int
@@ -63,12 +92,20 @@ def gain_over(fold: FoldResult, baseline: Baseline, looks: int, resamples: int) 
     from leadscore.compare import Scores, verdict
     from leadscore.evaluate import Gain
 
-    lead, as_of = (fold.label.index.get_level_values(name) for name in ("user_id", "as_of"))
-    scores = [Scores.of(fold.label, each, lead, as_of) for each in (baseline.probability, fold.probability)]
+    rows = pd.concat(
+        [
+            fold.label.rename("label")
+            .to_frame()
+            .assign(fold=fold.number, baseline=fold.baselines[name].probability, model=fold.probability)
+            for fold in folds
+        ]
+    ).reset_index()
+    scores = [Scores(rows.assign(probability=rows[each]), name=each) for each in ("baseline", "model")]
     found = verdict(*scores, family=looks, resamples=resamples)
     p = found.p if found.p_adjusted is None else found.p_adjusted
     better = found.answer == "better"
-    return Gain(found.difference, found.low, found.high, p, looks, found.reason, better)
+    sure = found.difference, found.low, found.high, p
+    return Gain(*sure, looks, found.reason, better, model=found.b, baseline=found.a, folds=len(folds))
 
 
 def _slices(dataset: Dataset, asked: MetricsConfig, fold: FoldResult) -> list[dict[str, Any]]:

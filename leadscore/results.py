@@ -112,6 +112,7 @@ class FoldResult:
     baselines: "Mapping[str, Baseline]"
     best_reachable: "Evaluation | None"
     refits: tuple[Refit, ...] = ()
+    n_inner: int = 0  # of the training rows, those that the model was tuned on and not fitted on
     sides: "Sides | None" = None  # what training and validation rows have in common
 
 

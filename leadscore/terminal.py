@@ -80,9 +80,10 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     _show_data(console, dataset)
     for result in run.folds:
         measured = result.evaluation
+        inner = f" ({result.n_inner:,} of them held out for early stopping)" if result.n_inner else ""
         console.print(
-            f"fold {result.number}    train {result.n_train:,}, purged {result.n_purged:,}, validate {measured.n:,} "
-            f"({measured.positives:,} converted, base rate {measured.base_rate:.3f})"
+            f"fold {result.number}    train {result.n_train:,}{inner}, purged {result.n_purged:,}, "
+            f"validate {measured.n:,} ({measured.positives:,} converted, base rate {measured.base_rate:.3f})"
         )
     strongest = ", ".join(run.importance["feature"].head(3))
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
@@ -154,12 +155,12 @@ def _metrics(run: TrainedRun) -> Table:
     table.add_column("metric" + (f" (mean of {len(run.folds)} folds)" if len(run.folds) > 1 else ""))
     for number, name in enumerate(run.compared):
         table.add_column(name, justify="right")
-        if not number and len(run.folds) == 1:
+        if not number:
             table.add_column("95% interval")
-    sure = run.metrics["folds"][0]["intervals"] if len(run.folds) == 1 else {}
+    sure = run.metrics["intervals"]
     for name, metric in METRICS.items():
         own, *others = (_number(values.get(name)) for values in run.compared.values())
-        table.add_row(metric.title, own, *([_interval(sure.get(name))] if sure else []), *others)
+        table.add_row(metric.title, own, _interval(sure.get(name)), *others)
     for name, reason in run.metrics["reasons"].items():
         table.add_row(f"  {METRICS[name].title}: {reason}")
     return table

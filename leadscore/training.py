@@ -3,13 +3,19 @@
 import logging
 import statistics
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
 from leadscore.results import Baseline, Dataset, FoldResult, Refit, TrainedRun
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from leadscore.evaluate import Check, Evaluation
+    from leadscore.model import CheckedModel
+
+    Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 __all__ = ["train_model"]
 
@@ -48,7 +54,7 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
     """
     from leadscore.evaluate import summarise_folds
     from leadscore.explain import global_importance
-    from leadscore.measuring import measure_fold
+    from leadscore.measuring import measure_fold, measure_mean
     from leadscore.split import caveats
 
     results = []
@@ -63,8 +69,10 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
     metrics = summarise_folds([result.evaluation for result in results])
     metrics |= _seeds(metrics["metrics"], results, config.seed)
     step("measuring how sure the numbers are")
+    each = [measure_mean([result], config.metrics) for result in results]
     for number, result in enumerate(results):
-        metrics["folds"][number] |= measure_fold(dataset, config, result)
+        metrics["folds"][number] |= {**each[number], **measure_fold(dataset, config, result)}
+    metrics |= measure_mean(results, config.metrics) if len(results) > 1 else each[0]
     return TrainedRun(
         dataset=dataset,
         config=config,
@@ -72,7 +80,7 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
         metrics=metrics,
         compared={"this run": metrics["metrics"], **_compared(results)},
         importance=importance,
-        checks=_check(dataset, last, looks),
+        checks=_check(dataset, results, looks),
         warnings=warnings,
     )
 
@@ -119,13 +127,16 @@ def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
     fold, rows = dataset.folds[number], dataset.observations.frame
     train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
     X, y = dataset.X, dataset.y
-    model = make_model(config.model, config.seed).fit(X[train], y[train])
+    model = make_model(config.model, config.seed)
+    parts = _training_parts(model, dataset, config, number)
+    parts.fit(model, X[train], y[train])
     probability = model.predict_proba(X[valid])
     return FoldResult(
         number=number,
         fold=fold,
         model=model,
         n_train=int(train.sum()),
+        n_inner=0 if parts.held_out is None else int(parts.held_out.sum()),
         n_purged=int(fold.purged(rows).sum()),
         probability=probability,
         label=y[valid],
@@ -146,10 +157,46 @@ def _refit(dataset: Dataset, config: Config, number: int, again: int) -> Refit:
     fold, rows, seed = dataset.folds[number], dataset.observations.frame, config.seed + again
     train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
     X, y = dataset.X[train], dataset.y[train]
-    taken = resample_leads(rows["user_id"][train], y, (seed, number))
-    model = make_model(config.model, seed).fit(X.iloc[taken], y.iloc[taken])
+    model = make_model(config.model, seed)
+    parts = _training_parts(model, dataset, config, number)
+    taken = resample_leads(rows["user_id"][train], y, (seed, number), parts.masks)
+    parts.fit(model, X, y, taken)
     probability = model.predict_proba(dataset.X[valid])
     return Refit(seed, probability, evaluate(dataset.y[valid], probability))
+
+
+@dataclass(frozen=True)
+class _TrainingParts:
+    """Which of a fold's training rows are fitted on, and which are the inner fold, if there is one.
+
+    Rows whose outcomes reach from the first part into the second are in neither.
+    """
+
+    fitted: "Mask"
+    held_out: "Mask | None" = None
+
+    @property
+    def masks(self) -> "list[Mask]":
+        return [self.fitted] if self.held_out is None else [self.fitted, self.held_out]
+
+    def fit(self, model: "CheckedModel", X: Any, y: Any, taken: Any = None) -> None:
+        """Fit on the training rows, or on those `taken` of them, some perhaps several times."""
+        import numpy as np
+
+        rows = np.arange(len(X)) if taken is None else taken
+        fitted, *rest = (rows[mask[rows]] for mask in self.masks)
+        model.fit(X.iloc[fitted], y.iloc[fitted], *((X.iloc[each], y.iloc[each]) for each in rest))
+
+
+def _training_parts(model: "CheckedModel", dataset: Dataset, config: Config, number: int) -> _TrainingParts:
+    from leadscore.split import inner_fold
+
+    fold, rows = dataset.folds[number], dataset.observations.frame
+    train = fold.train(rows).to_numpy()
+    if not model.wants_held_out:
+        return _TrainingParts(train[train])
+    fitted, held_out = inner_fold(fold, rows, config.validation.inner_share)
+    return _TrainingParts(fitted.to_numpy()[train], held_out.to_numpy()[train])
 
 
 def _baselines(X_train: Any, y_train: Any, X_valid: Any, y_valid: Any) -> dict[str, Baseline]:
@@ -181,16 +228,17 @@ def _best_reachable(dataset: Dataset, valid: Any) -> "Evaluation | None":
     return evaluate(rows["label"], pd.Series(truth, index=rows.index))
 
 
-def _check(dataset: Dataset, last: FoldResult, looks: int) -> "list[Check]":
+def _check(dataset: Dataset, results: list[FoldResult], looks: int) -> "list[Check]":
     from leadscore.evaluate import CheckContext, run_checks
     from leadscore.measuring import gain_over
     from leadscore.split import caveats
 
+    last = results[-1]
     rows, counts = dataset.observations.frame, dataset.observations.counts
     train = last.fold.train(rows).to_numpy()
     used = sum((fold.train(rows) | fold.valid(rows) for fold in dataset.folds), start=rows["as_of"].isna())
     X_train, X_valid = dataset.X[train], dataset.X.loc[last.probability.index]
-    rule = last.baselines.get("recency", last.baselines["base_rate"])
+    rule = "recency" if "recency" in last.baselines else "base_rate"
     resamples = dataset.config.metrics.resamples
     by_row = [fold for fold in dataset.folds if getattr(fold, "by", None) == "observation"]
     return run_checks(
@@ -201,13 +249,13 @@ def _check(dataset: Dataset, last: FoldResult, looks: int) -> "list[Check]":
             X_valid=X_valid,
             y_valid=last.label,
             p_valid=last.probability,
-            p_baseline=None if last.model.name == "baseline" else rule.probability,
+            p_baseline=None if last.model.name == "baseline" else last.baselines[rule].probability,
             observations=sum(counts[reason] for reason in ("observations", *BORDERS)),
             used=int(used.astype(bool).sum()),
             immature=sum(n for reason, n in counts.items() if reason.startswith("immature")),
             adversarial=None if last.sides is None else last.sides.told_apart,
             shuffled=bool(caveats(by_row, rows)),
-            gain=None if last.model.name == "baseline" else gain_over(last, rule, looks, resamples),
+            gain=None if last.model.name == "baseline" else gain_over(results, rule, looks, resamples),
         ),
         dataset.config.checks.mute,
     )

@@ -9,16 +9,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadscore.compare import (
+    CALIBRATION,
+    Scores,
     benjamini_hochberg,
     corrected_t_test,
     expected_gain_by_luck,
+    gain,
     holm,
     mcnemar,
     mcnemar_at,
+    mean_intervals,
     smallest_detectable,
+    verdict,
+    weighted,
     wilson,
 )
-from leadscore.errors import ModelError
+from leadscore.errors import ConfigError, ModelError
 
 # Benjamini and Hochberg (1995), section 3.2: fifteen hypotheses of a trial.
 BH_1995 = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.324, 0.4262, 0.5719, 0.6528]
@@ -177,3 +183,55 @@ def test_refits_that_do_not_differ_are_said():
 def test_what_is_not_allowed_is_said(call, said):
     with pytest.raises(ModelError, match=said):
         call()
+
+
+# --- means over folds -------------------------------------------------------------------------------------
+
+
+def one_fold(seed, n=400, first=0):
+    rng = np.random.default_rng(seed)
+    label = (rng.random(n) < 0.25).astype(int)
+    score = 1 / (1 + np.exp(1 - label + rng.normal(size=n)))
+    return label, score, np.array([f"u{first + number}" for number in range(n)])
+
+
+def test_the_interval_of_a_mean_over_folds_of_other_leads_shrinks_as_independent_errors_do():
+    folds = [one_fold(1), one_fold(2, first=400)]
+    alone = [mean_intervals([fold], metrics=["brier"])["brier"] for fold in folds]
+    both = mean_intervals(folds, metrics=["brier"])["brier"]
+    assert both.value == pytest.approx((alone[0].value + alone[1].value) / 2)
+    wide = [each.high - each.low for each in alone]
+    assert both.high - both.low == pytest.approx(math.hypot(*wide) / 2, rel=0.08)
+    assert (both.n, both.leads) == (800, 800)
+
+
+def test_leads_that_are_in_both_folds_are_one_lead():
+    fold = one_fold(1)
+    both, alone = (mean_intervals(each, metrics=["brier"])["brier"] for each in ([fold, fold], [fold]))
+    assert both.high - both.low == pytest.approx(alone.high - alone.low)
+    assert (both.n, both.leads) == (800, 400)
+
+
+def test_a_fold_with_eight_conversions_leaves_the_mean_without_an_interval():
+    label, score, lead = one_fold(2, first=400)
+    few = np.where(np.cumsum(label) <= 8, label, 0)
+    found = mean_intervals([one_fold(1), (few, score, lead)], metrics=["brier", "auc"])
+    assert found["auc"].reason == "fold 1 has too few leads: 8 converted, 392 did not; at least 10 of each are needed"
+    assert found["auc"].low is None
+    assert found["auc"].value is not None
+
+
+def test_calibration_in_the_large_has_an_interval_and_no_verdict():
+    label, score, lead = one_fold(3)
+    found = mean_intervals([(label, score, lead)], metrics=[CALIBRATION])["calibration_in_the_large"]
+    assert found.value == pytest.approx(score.mean() - label.mean())
+    assert found.low < found.value < found.high
+    with pytest.raises(ConfigError, match="Calibration in the large has no better side: compare the Brier score"):
+        verdict(Scores.of(label, score), Scores.of(label, score), metric=CALIBRATION)
+
+
+def test_what_the_top_holds_counts_ties_by_their_expectation():
+    label = [1, 0, 1, 0, 0, 0, 0, 0, 0, 1]
+    assert weighted(gain(0.2), label, [0.9, 0.8, 0.8, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]) == pytest.approx(1.5 / 3)
+    assert weighted(gain(1.0), label, range(10)) == 1.0
+    assert weighted(gain(0.2), label, np.zeros(10)) == pytest.approx(0.2)

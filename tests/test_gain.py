@@ -23,8 +23,12 @@ def leaning(label, much):
 
 
 def gain(label, much, looks=1):
-    fold = SimpleNamespace(label=label, probability=leaning(label, much))
-    return gain_over(fold, SimpleNamespace(probability=pd.Series(0.25, index=label.index)), looks, 200)
+    return gain_over([a_fold(label, leaning(label, much))], "base_rate", looks, 200)
+
+
+def a_fold(label, probability, number=0):
+    flat = SimpleNamespace(probability=pd.Series(0.25, index=label.index))
+    return SimpleNamespace(number=number, label=label, probability=probability, baselines={"base_rate": flat})
 
 
 def test_a_gain_of_one_standard_error_is_not_sure():
@@ -51,14 +55,22 @@ def test_eight_conversions_are_too_few_however_well_they_are_ranked():
     assert "at least 10" in found.reason
 
 
+def test_two_folds_are_surer_than_one_and_their_differences_are_averaged():
+    first, other = leads(240, 4), leads(240, 4).rename(lambda name: f"later {name}", level="user_id")
+    folds = [a_fold(first, leaning(first, 0.08)), a_fold(other, leaning(other, 0.04), number=1)]
+
+    one, two, both = (gain_over(each, "base_rate", 1, 200) for each in (folds[:1], folds[1:], folds))
+
+    assert both.difference == pytest.approx((one.difference + two.difference) / 2)
+    assert both.high - both.low < one.high - one.low
+    assert (both.folds, both.baseline) == (2, 0.5)
+
+
 def test_several_rows_of_a_lead_are_tested_by_as_many_resamples_as_asked():
     once = leads(240, 4)
     thrice = pd.concat([once.rename(lambda day, n=n: day + pd.Timedelta(days=n), level="as_of") for n in range(3)])
     scores = pd.concat([leaning(once, 0.08)] * 3).set_axis(thrice.index)
-    fold = SimpleNamespace(label=thrice, probability=scores)
-    flat = SimpleNamespace(probability=pd.Series(0.25, index=thrice.index))
-
-    few, many = (gain_over(fold, flat, 1, resamples) for resamples in (100, 1_000))
+    few, many = (gain_over([a_fold(thrice, scores)], "base_rate", 1, resamples) for resamples in (100, 1_000))
 
     assert few.difference == many.difference
     assert few.low != many.low

@@ -1,9 +1,10 @@
 """Planted leaks of the pipeline: whatever is fitted sees training rows only, in every protocol, model and refit.
 
 The check: validation and purged rows get other values, categories and labels, and every fitted state must stay as it
-was, bit for bit. Each leak is planted once to show that the check would catch it. leadscore has no calibrator, no
-threshold, no early stopping and no inner fold yet; for those the seam is tested: a model is handed training rows
-alone, and what was fitted does not change while it is measured. The last test fails when one of them comes.
+was, bit for bit. Each leak is planted once to show that the check would catch it. What a model is tuned on, the inner
+fold, is cut from the training rows by the rule that cut the fold. leadscore has no calibrator and no threshold yet; for
+those the seam is tested: a model is handed training rows alone, and what was fitted does not change while it is
+measured. The last test fails when one of them comes.
 """
 
 import dataclasses
@@ -28,12 +29,12 @@ from leadscore.config.schema import (
     RandomValidation,
     RollingValidation,
 )
-from leadscore.errors import DataError
+from leadscore.errors import DataError, WindowError
 from leadscore.features import FeatureTable, make_plan
 from leadscore.model import model_names, save_model
 from leadscore.pipeline import compose, train_model
 from leadscore.results import Dataset
-from leadscore.split import make_folds
+from leadscore.split import inner_fold, make_folds
 from leadscore.tables import Tables
 from leadscore.window import Observations
 
@@ -51,6 +52,7 @@ PROTOCOLS = {
 MODELS = {
     "logistic": LogisticModel(),
     "lightgbm": LightgbmModel(n_estimators=5, min_child_samples=5),
+    "lightgbm stopped early": LightgbmModel(n_estimators=40, min_child_samples=5, early_stopping=3, learning_rate=0.2),
     "baseline": BaselineModel(),
     "baseline by recency": BaselineModel(rank_by="days_since_last_event"),
 }
@@ -118,6 +120,7 @@ class Fit:
     model: Any
     X: pd.DataFrame
     y: pd.Series
+    held_out: Any = None
 
 
 # Returns what it fitted besides models, as a list of JSON values, or else a TrainedRun.
@@ -133,9 +136,9 @@ def fits_of(training: Training, dataset: Dataset, config: Any) -> tuple[list[Fit
         model = make(model_config, seed)
         fit = model.fit
 
-        def fit_watched(X: pd.DataFrame, y: pd.Series) -> Any:
-            fits.append(Fit(model, X, y))
-            return fit(X, y)
+        def fit_watched(X: pd.DataFrame, y: pd.Series, held_out: Any = None) -> Any:
+            fits.append(Fit(model, X, y, held_out))
+            return fit(X, y, held_out)
 
         model.fit = fit_watched
         return model
@@ -203,6 +206,73 @@ def test_measuring_a_model_leaves_it_as_it_was_fitted(config, tmp_path):
             for name, each in (("a", fit.model), ("b", again))
         )
         assert measured == fresh
+
+
+# --- the inner fold ---------------------------------------------------------------------------------------
+
+
+def reaches_past(fitted: pd.Index, held_out: pd.Index) -> int:
+    """How many rows fitted on have outcomes that were not known when the inner fold's first score was made."""
+    first = held_out.get_level_values("as_of").min()
+    return int((fitted.get_level_values("as_of") + HORIZON > first).sum())
+
+
+@pytest.mark.parametrize("protocol", ["holdout", "rolling"])
+def test_no_outcome_of_a_row_fitted_on_reaches_into_the_inner_fold(config, protocol):
+    dataset = make_dataset(config, PROTOCOLS[protocol])
+    asked = replace(config, validation=PROTOCOLS[protocol], model=MODELS["lightgbm stopped early"])
+    for each in alone(dataset):
+        fits, trained = fits_of(train_model, each, asked)
+        tuned = [fit for fit in fits if fit.held_out is not None]
+        assert len(tuned) == 2  # the fold's model and its refit
+        for fit in tuned:
+            assert reaches_past(fit.X.index, fit.held_out[0].index) == 0
+        assert trained.folds[0].n_inner == len(tuned[0].held_out[0])
+        in_training = trained.dataset.X.index[each.folds[0].train(each.observations.frame).to_numpy()]
+        last_fifth = in_training[-len(in_training) // 5 :]
+        assert reaches_past(in_training.difference(last_fifth), last_fifth) > 0  # planted: cut without the purge
+
+
+@pytest.mark.parametrize("model", ["logistic", "lightgbm"])
+def test_a_model_that_is_not_tuned_is_fitted_on_all_training_rows(config, model):
+    dataset = make_dataset(config, PROTOCOLS["holdout"])
+    fits, _ = fits_of(train_model, dataset, replace(config, model=MODELS[model]))
+    assert len(fits[0].X) == dataset.folds[0].train(dataset.observations.frame).sum()
+
+
+def test_by_lot_the_inner_fold_takes_whole_leads_and_in_an_account_all_of_them(config):
+    dataset = make_dataset(config, PROTOCOLS["grouped"])
+    frame = dataset.observations.frame
+    account = frame["user_id"].str[:3]  # u00, u01, ...: ten leads each
+    by_account = replace(PROTOCOLS["grouped"], group="account")
+    for validation, groups in ((PROTOCOLS["grouped"], None), (by_account, account)):
+        unit = frame["user_id"] if groups is None else groups
+        (fold,) = make_folds(frame, HORIZON, validation, groups=groups)
+        fitted, held_out = inner_fold(fold, frame, 0.25)
+        sides = [set(unit[mask]) for mask in (fitted, held_out, fold.valid(frame))]
+        assert all(sides)
+        assert not sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2]
+        assert (fitted | held_out).equals(fold.train(frame))
+
+
+def test_more_trees_than_help_on_the_inner_fold_are_dropped(config):
+    dataset = make_dataset(config, PROTOCOLS["holdout"])
+    lavish = LightgbmModel(n_estimators=300, min_child_samples=5, learning_rate=0.3)
+    grown = []
+    for model in (lavish, replace(lavish, early_stopping=5)):
+        trained = train_model(dataset, replace(config, model=model))
+        grown.append(trained.folds[0].model.inner._fitted.booster.num_trees())
+    assert grown[0] == 300
+    assert 1 <= grown[1] < 60
+
+
+def test_a_training_period_too_short_for_an_inner_fold_is_refused_with_the_keys(config):
+    dataset = make_dataset(config, PROTOCOLS["holdout"])
+    (fold,), frame = dataset.folds, dataset.observations.frame
+    with pytest.raises(WindowError, match=r"too short for an inner fold \(validation.inner_share 0.9\): .*horizon"):
+        inner_fold(fold, frame, 0.9)
+    with pytest.raises(WindowError, match=r"left to fit on, 66 of them converted: both classes"):
+        inner_fold(fold, frame.assign(label=(frame["as_of"] < fold.train_last - 10 * DAY).astype("int8")), 0.2)
 
 
 # --- planted: P1, P2 --------------------------------------------------------------------------------------
@@ -370,8 +440,8 @@ def test_every_registered_model_and_protocol_is_held_to_this():
 
 
 def test_what_will_be_fitted_besides_models_brings_its_own_test():
-    """No key asks for calibration, a threshold, early stopping or an inner fold yet: who adds one replaces this."""
+    """No key asks for calibration, a threshold or a selection yet: who adds one replaces this."""
     schemas = [*SCHEMAS["model"].values(), *SCHEMAS["validation"].values()]
     keys = {field.name for schema in schemas for field in dataclasses.fields(schema)}
-    words = ("calibrat", "threshold", "stopping", "inner", "select")
+    words = ("calibrat", "threshold", "select")
     assert not [key for key in keys if any(word in key for word in words)], json.dumps(sorted(keys))

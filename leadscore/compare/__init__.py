@@ -8,7 +8,7 @@ from leadscore.compare.aligned import Scores
 from leadscore.compare.answer import Verdict
 from leadscore.compare.auc import auc_interval, paired_auc_test, power_of_auc, unpaired_auc_test
 from leadscore.compare.calibration import BrierParts, CalibrationError, brier_parts, calibration_error
-from leadscore.compare.intervals import metric_intervals
+from leadscore.compare.intervals import mean_intervals, metric_intervals
 from leadscore.compare.judgement import verdict
 from leadscore.compare.multiple import benjamini_hochberg, expected_gain_by_luck, holm, smallest_detectable
 from leadscore.compare.placements import DeLong, delong
@@ -17,9 +17,19 @@ from leadscore.compare.refits import corrected_t_test
 from leadscore.compare.resampling import Bootstrap, Sample, bootstrap, resample
 from leadscore.compare.results import AucTest, Interval, PairTest
 from leadscore.compare.slices import Slice, measure_slices
-from leadscore.compare.statistics import STATISTICS, Statistic, lift, precision_at_recall, top_k, weighted
+from leadscore.compare.statistics import (
+    CALIBRATION,
+    STATISTICS,
+    Statistic,
+    gain,
+    lift,
+    precision_at_recall,
+    top_k,
+    weighted,
+)
 
 __all__ = [
+    "CALIBRATION",
     "STATISTICS",
     "AucTest",
     "Bootstrap",
@@ -41,10 +51,12 @@ __all__ = [
     "corrected_t_test",
     "delong",
     "expected_gain_by_luck",
+    "gain",
     "holm",
     "lift",
     "mcnemar",
     "mcnemar_at",
+    "mean_intervals",
     "measure_slices",
     "metric_intervals",
     "paired_auc_test",

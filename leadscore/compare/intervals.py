@@ -8,11 +8,11 @@ import numpy as np
 
 from leadscore.compare.auc import auc_interval, too_few
 from leadscore.compare.inputs import Labels, check_level, check_rows, lead_codes
-from leadscore.compare.resampling import RESAMPLES, bootstrap
+from leadscore.compare.resampling import RESAMPLES, Bootstrap, Sample, bootstrap, resample
 from leadscore.compare.results import Interval
 from leadscore.compare.statistics import STATISTICS, Statistic, statistic, weighted
 
-__all__ = ["leads_by_class", "metric_intervals"]
+__all__ = ["leads_by_class", "mean_intervals", "metric_intervals"]
 
 
 def leads_by_class(label: Labels, codes: np.ndarray, leads: int) -> tuple[int, int]:
@@ -93,6 +93,61 @@ def metric_intervals(
         measured = bootstrap(labels, columns, lead=codes, metrics=rest, resamples=resamples, seed=seed)
         found |= {each.name: measured.interval(each, level=level) for each in rest}
     return {each.name: replace(found[each.name], leads=leads) for each in chosen}
+
+
+def mean_intervals(
+    folds: Sequence[tuple[Any, Any, Any]],
+    *,
+    metrics: Sequence[str | Statistic] = tuple(STATISTICS),
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Return each metric's mean over several folds with its interval; of one fold as `metric_intervals` does.
+
+    A lead that has rows in several folds is drawn for all of them, so that its folds are not taken for independent.
+
+    Parameters
+    ----------
+    folds : sequence of (label, score, lead)
+        Each as `metric_intervals` takes them; a lead has one name in all folds.
+    metrics, level, resamples, seed
+        As for `metric_intervals`.
+
+    Returns
+    -------
+    dict of str to Interval
+        `n`, `positives` and `leads` are of all folds together. None while a fold has under 10 leads in a class.
+
+    Examples
+    --------
+    >>> label, score = [0] * 30 + [1] * 20, [x / 40 for x in [*range(30), *range(15, 35)]]
+    >>> fold = label, score, [f"u{n}" for n in range(50)]
+    >>> one, both = (mean_intervals(each, metrics=["brier"])["brier"] for each in ([fold], [fold, fold]))
+    >>> one.value == both.value, one.low == both.low, both.n, both.leads
+    (True, True, 100, 50)
+    """
+    if len(folds) == 1:
+        label, score, lead = folds[0]
+        return metric_intervals(label, score, lead=lead, metrics=metrics, level=level, resamples=resamples, seed=seed)
+    check_level(level)
+    chosen = tuple(statistic(metric) for metric in metrics)
+    takes = "probability" if any(each.takes == "probability" for each in chosen) else "score"
+    checked = [check_rows(label, score, takes) for label, score, _ in folds]
+    labels = np.concatenate([label for label, _ in checked])
+    codes, leads = lead_codes(np.concatenate([np.asarray(lead) for *_, lead in folds]), len(labels))
+    own = np.split(codes, np.cumsum([len(label) for label, _ in checked])[:-1])
+    samples = [Sample(*rows, lead) for rows, lead in zip(checked, own, strict=True)]
+    values, draws = resample(samples, leads, chosen, resamples, seed)
+    means = Bootstrap(chosen, values.mean(axis=0), draws.mean(axis=1), seed, len(labels), int(labels.sum()), leads)
+    found = {each.name: means.interval(each, level=level) for each in chosen}
+    for number, sample in enumerate(samples):
+        if few := too_few(*leads_by_class(sample.label, sample.lead, leads)):
+            reason = f"fold {number} has {few}"
+            return {
+                name: replace(each, low=None, high=None, method="none", reason=reason) for name, each in found.items()
+            }
+    return found
 
 
 def _without(each: Statistic, label: Labels, score: np.ndarray, level: float, leads: int, reason: str) -> Interval:

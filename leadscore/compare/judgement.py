@@ -18,7 +18,7 @@ from leadscore.compare.refit_noise import RefitNoise, RefitVariance, refit_varia
 from leadscore.compare.resampling import RESAMPLES
 from leadscore.compare.statistics import Statistic, statistic
 from leadscore.compare.words import refit_words, verdict_words
-from leadscore.errors import ModelError
+from leadscore.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +89,8 @@ def verdict(
     """
     check_level(level)
     chosen = statistic(metric)
+    if chosen.direction == "zero":
+        raise ConfigError(f"{chosen.title} has no better side: compare the Brier score or the log loss")
     runs = [each if isinstance(each, Scores) else Scores(each) for each in (a, b)]
     names = runs[0].name or "A", runs[1].name or "B"
     checked = [one_run(run, name, chosen.takes) for run, name in zip(runs, names, strict=True)]

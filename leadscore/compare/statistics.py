@@ -16,10 +16,12 @@ from leadscore.compare.inputs import Labels, check_rows
 from leadscore.errors import ConfigError, ModelError, did_you_mean
 
 __all__ = [
+    "CALIBRATION",
     "STATISTICS",
     "Curve",
     "Ranked",
     "Statistic",
+    "gain",
     "lift",
     "precision_at_recall",
     "statistic",
@@ -99,8 +101,8 @@ class Statistic:
     Attributes
     ----------
     name, title : str
-    direction : {"higher", "lower"}
-        Where better lies.
+    direction : {"higher", "lower", "zero"}
+        Where better lies; one whose best value is zero is measured and not compared.
     takes : {"score", "probability"}
     of_curve : callable, or None
         `Curve` to values (b,), NaN where undefined.
@@ -110,7 +112,7 @@ class Statistic:
 
     name: str
     title: str
-    direction: Literal["higher", "lower"]
+    direction: Literal["higher", "lower", "zero"]
     takes: Literal["score", "probability"]
     of_curve: Callable[[Curve], np.ndarray] | None = None
     of_row: Callable[[Labels, np.ndarray], np.ndarray] | None = None
@@ -224,6 +226,33 @@ def _log_loss(label: Labels, p: np.ndarray) -> np.ndarray:
     return loss
 
 
+def gain(share: float) -> Statistic:
+    """Return the share of all conversions that lie in the top `share` of rows (rounded up); ties as in `lift`.
+
+    Examples
+    --------
+    >>> weighted(gain(0.25), [1, 0, 1, 0, 0, 1, 1, 0], [8, 7, 6, 5, 4, 3, 2, 1])  # 1 of 4 in the first 2 rows
+    0.25
+    """
+    if not 0 < share <= 1:
+        raise ModelError(f"the share is {share}: above 0 and at most 1")
+
+    def of_curve(curve: Curve) -> np.ndarray:
+        top = np.ceil(np.round(np.maximum(curve.n, 1e-9) * share, 9))
+        return _ratio(_hits(curve, top), curve.converted)
+
+    name, title = f"gain_at_{share * 100:g}pct", f"Conversions in the top {share * 100:g}%"
+    return Statistic(name, title, "higher", "score", of_curve)
+
+
+def _calibration_in_the_large(label: Labels, p: np.ndarray) -> np.ndarray:
+    off: np.ndarray = p - label
+    return off
+
+
+CALIBRATION = Statistic(
+    "calibration_in_the_large", "Calibration in the large", "zero", "probability", of_row=_calibration_in_the_large
+)
 STATISTICS: dict[str, Statistic] = {
     each.name: each
     for each in (

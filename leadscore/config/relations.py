@@ -115,6 +115,10 @@ def _metrics(config: Config) -> Iterator[str]:
     for name in asked.slices:
         if name not in categories:
             yield f"metrics.slices: '{name}' is no category of data.known_at_creation. {did_you_mean(name, categories)}"
+    for key in ("recalls", "top_shares"):
+        for share in getattr(asked, key):
+            if not 0 < share <= 1:
+                yield f"metrics.{key}: {share:g} is no share: above 0 and at most 1"
     if asked.value is not None and asked.capacity is None:
         yield "metrics.value is given and metrics.capacity is not: a value is of so many calls a week"
     if asked.value is not None and asked.currency is None and config.data.currency is None:

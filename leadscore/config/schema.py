@@ -222,6 +222,7 @@ class LightgbmModel(ModelConfig):
     subsample: float = number(0.8, above=0, at_most=1)
     colsample_bytree: float = number(0.8, above=0, at_most=1)
     reg_lambda: float = number(5.0, at_least=0)
+    early_stopping: int | None = number(None, at_least=1)  # trees without a gain on the inner fold; null: never stop
     num_threads: int = unhashed(1, at_least=1)
 
 
@@ -244,6 +245,7 @@ class ValidationConfig:
     name: str = MISSING
     embargo: str = kept_as("embargo", "0d")  # added to the horizon in the purge; covers late events; auto: measured
     seeds: int = number(1, at_least=1)  # fits of each fold: the first on its training rows, others on resampled leads
+    inner_share: float = number(0.2, above=0, below=1)  # of the training rows, held out for model.early_stopping
     seal: str | None = duration(None)  # a last period of this length is kept away for `leadscore confirm`
 
 
@@ -312,6 +314,8 @@ class MetricsConfig:
     """What is measured besides the metrics that every run has; none of it changes a prediction."""
 
     resamples: int = number(2_000, at_least=100)  # of leads, for intervals
+    recalls: list[float] = field(default_factory=lambda: [0.5, 0.8, 0.9])  # precision where so many are found
+    top_shares: list[float] = field(default_factory=lambda: [0.05, 0.1, 0.2, 0.5])  # lift, and what is found there
     slices: list[str] = field(default_factory=list)  # categories of data.known_at_creation, as in [country, source]
     capacity: int | None = number(None, at_least=1)  # calls a week
     value: float | None = None  # of a conversion that a call catches, in `currency`

@@ -46,6 +46,8 @@ class Gain:
         Why there is no p.
     sure : bool
         Whether the model is better, p below 5%.
+    model, baseline : float or None
+        The two AUCs, means over `folds`; None: those of the context's own fold.
     """
 
     difference: float | None
@@ -55,6 +57,9 @@ class Gain:
     looks: int
     reason: str | None
     sure: bool
+    model: float | None = None
+    baseline: float | None = None
+    folds: int = 1
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,11 @@ def _beats_baseline(context: CheckContext) -> Finding:
     model, baseline = auc(context.y_valid, context.p_valid), auc(context.y_valid, context.p_baseline)
     if model is None or baseline is None:
         return not_applicable("The validation rows have one class only, so no AUC exists.")
-    numbers = f"Validation AUC is {model:.3f}; the baseline's is {baseline:.3f}{_how_sure(context.gain)}."
+    over = ""
+    if context.gain is not None and context.gain.model is not None and context.gain.baseline is not None:
+        model, baseline = context.gain.model, context.gain.baseline
+        over = f" (mean of {context.gain.folds} folds)" if context.gain.folds > 1 else ""
+    numbers = f"Validation AUC is {model:.3f}{over}; the baseline's is {baseline:.3f}{_how_sure(context.gain)}."
     if model <= baseline:
         return "problem", numbers, "Use the baseline, or find features that say more than it does."
     if context.gain is not None and not context.gain.sure:

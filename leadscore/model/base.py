@@ -47,6 +47,9 @@ class Model(Protocol):
     ----------
     name : str
         The registered name; `register_model` sets it.
+    wants_held_out : bool, optional
+        True where the model as configured is tuned on rows that it is not fitted on. Its `fit` is then called with a
+        third argument `held_out`, the pair (X, y) of the inner fold of the training period.
     """
 
     name: str

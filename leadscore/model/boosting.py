@@ -48,8 +48,16 @@ class BoostedTrees:
         self.warnings: list[str] = []
         self._fitted: _Fitted | None = None
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
-        """Grow the trees; what LightGBM refuses is a ModelError."""
+    @property
+    def wants_held_out(self) -> bool:
+        """Whether trees are grown until they no longer help on rows that they are not grown on."""
+        return self.config.early_stopping is not None
+
+    def fit(self, X: pd.DataFrame, y: pd.Series, held_out: tuple[pd.DataFrame, pd.Series] | None = None) -> Self:
+        """Grow the trees; what LightGBM refuses is a ModelError.
+
+        With `held_out`, those after the smallest log loss on its rows are dropped again.
+        """
         import lightgbm
 
         levels = {name: sorted(X[name].dropna().unique()) for name, kind in kinds_of(X).items() if kind == "category"}
@@ -63,16 +71,38 @@ class BoostedTrees:
                 categorical_feature=categorical,
                 params=parameters,
             )
-            trained = lightgbm.train(parameters, table, num_boost_round=self.config.n_estimators)
+            trained = lightgbm.train(
+                parameters, table, self.config.n_estimators, **self._stopping(held_out, levels, table)
+            )
         except lightgbm.basic.LightGBMError as error:
             msg = f"lightgbm cannot be fitted on {len(X)} rows and {len(X.columns)} columns: {error}"
             raise ModelError(msg) from error
         # Threads change no tree: without their line, the same model has the same text.
-        text = re.sub(r"^\[num_threads: .*\]\n", "", trained.model_to_string(), flags=re.MULTILINE)
+        text = trained.model_to_string(num_iteration=trained.best_iteration)  # all trees, unless stopped early
+        text = re.sub(r"^\[num_threads: .*\]\n", "", text, flags=re.MULTILINE)
         # What predicts now is what is read back later.
         self._fitted = _Fitted(lightgbm.Booster(model_str=text), text, levels)
         self.warnings = [] if _splits(trained) else [_no_split(self.config, len(X))]
+        if held_out is not None and trained.best_iteration == self.config.n_estimators:
+            self.warnings.append(
+                f"lightgbm was still getting better on the inner fold at model.n_estimators "
+                f"({self.config.n_estimators}), so model.early_stopping never stopped it"
+            )
         return self
+
+    def _stopping(
+        self, held_out: tuple[pd.DataFrame, pd.Series] | None, levels: dict[str, list[str]], table: Any
+    ) -> dict[str, Any]:
+        import lightgbm
+
+        rounds = self.config.early_stopping
+        if held_out is None or rounds is None:
+            return {}
+        X, y = held_out
+        return {
+            "valid_sets": [table.create_valid(_matrix(X, levels), label=y.to_numpy())],
+            "callbacks": [lightgbm.early_stopping(rounds, verbose=False)],
+        }
 
     def _parameters(self) -> dict[str, Any]:
         config = self.config

@@ -48,11 +48,26 @@ class CheckedModel:
         """Return what the last fit wants people to know, one sentence each."""
         return list(getattr(self.inner, "warnings", []))
 
-    def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
-        """Fit on the training rows; see `check_training` for what is refused with a ModelError."""
+    @property
+    def wants_held_out(self) -> bool:
+        """Whether the model is tuned on rows of the training period that it is not fitted on."""
+        return bool(getattr(self.inner, "wants_held_out", False))
+
+    def fit(self, X: pd.DataFrame, y: pd.Series, held_out: tuple[pd.DataFrame, pd.Series] | None = None) -> Self:
+        """Fit on the training rows; see `check_training` for what is refused with a ModelError.
+
+        `held_out` is the inner fold, for a model that wants one and for no other.
+        """
         columns = check_training(X, y)
+        if self.wants_held_out != (held_out is not None):
+            wants = "wants an inner fold and got none" if self.wants_held_out else "wants no inner fold and got one"
+            raise ModelError(f"{self.name} {wants}: `held_out` goes with `wants_held_out`")
         self._columns = None  # a fit that fails leaves no half-old model behind
-        self.inner.fit(X[list(columns)], y.copy())
+        if held_out is None:
+            self.inner.fit(X[list(columns)], y.copy())
+        else:
+            check_training(*held_out)
+            self.inner.fit(X[list(columns)], y.copy(), (align(held_out[0], columns, self.name), held_out[1].copy()))  # type: ignore[call-arg]
         self._columns = columns
         return self
 

@@ -194,7 +194,14 @@ def _rows(run: TrainedRun) -> list[dict[str, int]]:
 
 
 def _counts(result: FoldResult) -> dict[str, int]:
-    return {"fold": result.number, "train": result.n_train, "purged": result.n_purged, "valid": result.evaluation.n}
+    inner = {"inner": result.n_inner} if result.n_inner else {}
+    return {
+        "fold": result.number,
+        "train": result.n_train,
+        **inner,
+        "purged": result.n_purged,
+        "valid": result.evaluation.n,
+    }
 
 
 def _fold(fold: Fold | UnitFold, rows: Any) -> dict[str, Any]:

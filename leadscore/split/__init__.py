@@ -3,6 +3,7 @@
 from leadscore.split.adversary import Sides, compare_sides
 from leadscore.split.draw import caveats, draw_folds, legend
 from leadscore.split.fold import Fold
+from leadscore.split.inner import inner_fold
 from leadscore.split.lateness import AUTO, embargo_of
 from leadscore.split.resample import resample_leads
 from leadscore.split.seal import Seal, keep_off
@@ -19,6 +20,7 @@ __all__ = [
     "compare_sides",
     "draw_folds",
     "embargo_of",
+    "inner_fold",
     "keep_off",
     "legend",
     "make_folds",

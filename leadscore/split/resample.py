@@ -1,5 +1,6 @@
 """A bootstrap of training leads: what another sample of leads would have taught."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ Array = np.ndarray[Any, Any]
 TRIES = 1_000
 
 
-def resample_leads(user_id: pd.Series, label: pd.Series, seed: tuple[int, ...]) -> Array:
+def resample_leads(user_id: pd.Series, label: pd.Series, seed: tuple[int, ...], parts: Sequence[Array] = ()) -> Array:
     """Draw as many leads as there are, with replacement, and return the positions of their rows.
 
     Parameters
@@ -20,6 +21,8 @@ def resample_leads(user_id: pd.Series, label: pd.Series, seed: tuple[int, ...]) 
     label : Series of int (n_rows,)
         0 and 1, both present. A draw without one of them is drawn again: no model could be fitted on it.
     seed : tuple of int
+    parts : sequence of array of bool (n_rows,)
+        Rows that must have both classes by themselves, such as an inner fold.
 
     Returns
     -------
@@ -38,6 +41,7 @@ def resample_leads(user_id: pd.Series, label: pd.Series, seed: tuple[int, ...]) 
     for _ in range(TRIES):
         times = np.bincount(rng.integers(len(leads), size=len(leads)), minlength=len(leads))
         rows = np.repeat(np.arange(len(lead)), times[lead])
-        if labels[rows].min() != labels[rows].max():
+        drawn = [labels[rows], *(labels[rows[part[rows]]] for part in parts)]
+        if all(len(each) and each.min() != each.max() for each in drawn):
             return rows
     raise AssertionError(f"{TRIES} resamples of {len(leads)} leads have one class only")

@@ -21,7 +21,7 @@ from leadscore.split.lateness import AUTO
 from leadscore.split.unit_fold import UnitFold
 from leadscore.times import parse_duration, parse_instant
 
-__all__ = ["SPLITTERS", "make_folds"]
+__all__ = ["SPLITTERS", "TICK", "draw_units", "make_folds"]
 
 TICK = pd.Timedelta(microseconds=1)  # makes the last as_of lie inside a half-open period
 LEAD = ("user_id",)
@@ -112,18 +112,20 @@ def grouped(asked: _Asked, validation: GroupedValidation) -> list[UnitFold]:
     leads = asked.rows["user_id"]
     accounts = leads if asked.groups is None else _accounts(leads, asked.groups)
     units = pd.Index(accounts.unique())
-    drawn = _drawn(units, validation.share, validation.seed)
+    drawn = draw_units(units, validation.share, validation.seed)
     valid_leads = pd.Index(leads[accounts.isin(drawn)].unique())
     by = "user_id" if asked.groups is None else validation.group
-    return [UnitFold(by, LEAD, valid_leads, len(drawn), len(units), validation.seed, asked.horizon)]
+    return [UnitFold(by, LEAD, valid_leads, len(drawn), len(units), validation.seed, asked.horizon, accounts)]
 
 
 def random(asked: _Asked, validation: RandomValidation) -> list[UnitFold]:
     """One fold: a share of the observations validates; rows of one lead and instant stay together."""
     pairs = asked.rows[list(OBSERVATION)].drop_duplicates()
-    names = pd.Index(pairs["user_id"] + "\n" + pairs["as_of"].astype("int64").astype("str"))
-    drawn = pd.MultiIndex.from_frame(pairs[names.isin(_drawn(names, validation.share, validation.seed))])
-    return [UnitFold("observation", OBSERVATION, drawn, len(drawn), len(pairs), validation.seed, asked.horizon)]
+    named = asked.rows["user_id"] + "\n" + asked.as_of.astype("int64").astype("str")
+    names = pd.Index(named[pairs.index])
+    drawn = pd.MultiIndex.from_frame(pairs[names.isin(draw_units(names, validation.share, validation.seed))])
+    n, of = len(drawn), len(pairs)
+    return [UnitFold("observation", OBSERVATION, drawn, n, of, validation.seed, asked.horizon, named)]
 
 
 SPLITTERS: dict[str, Callable[[_Asked, Any], Any]] = {
@@ -134,11 +136,11 @@ SPLITTERS: dict[str, Callable[[_Asked, Any], Any]] = {
 }
 
 
-def _drawn(units: pd.Index, share: float, seed: int) -> pd.Index:
+def draw_units(units: Any, share: float, seed: int) -> pd.Index:
     """Draw a share of the units, one at least: those whose keyed hashes are smallest, whatever order they come in."""
-    hashes = pd.util.hash_array(units.to_numpy(dtype=object), hash_key=f"{seed:016x}"[-16:])
+    hashes = pd.util.hash_array(np.asarray(units, dtype=object), hash_key=f"{seed:016x}"[-16:])
     n = max(1, round(share * len(units)))
-    return units[np.argsort(hashes)[:n]]
+    return pd.Index(units)[np.argsort(hashes)[:n]]
 
 
 def _accounts(leads: pd.Series, groups: pd.Series) -> pd.Series:

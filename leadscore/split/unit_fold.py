@@ -1,6 +1,6 @@
 """A fold drawn by lot: some leads, or some observations, validate and all others train. Time plays no part in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +25,8 @@ class UnitFold:
         Of the lot: `validation.seed`.
     horizon : timedelta
         Of the outcomes; it separates nothing here.
+    unit_of_row : Series
+        Each observation's unit, with the index of the observations.
     """
 
     by: str
@@ -34,6 +36,17 @@ class UnitFold:
     n_units: int
     seed: int
     horizon: timedelta
+    unit_of_row: Any = None
+
+    def of(self, units: Any, n_drawn: int, n_units: int) -> "UnitFold":
+        """Return a fold by the same keys in which other units validate: `units` has a column for each key."""
+        import pandas as pd
+
+        if len(self.keys) == 1:
+            drawn: Any = pd.Index(units[self.keys[0]])
+        else:
+            drawn = pd.MultiIndex.from_frame(units)
+        return replace(self, valid_units=drawn, n_drawn=n_drawn, n_units=n_units)
 
     def valid(self, rows: Any) -> Any:
         """Return the mask (n,) of validation rows, of observations with the columns `keys`."""
