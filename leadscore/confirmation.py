@@ -154,10 +154,11 @@ def _recorded(
 
 def _same_code(run: "Run", config: Config) -> None:
     """Refuse code that is not the run's: what it would score is another model's table."""
-    from leadscore.identity.run import begin
+    from leadscore.identity.run import begin, code_of
     from leadscore.model.registry import registration_of
 
-    now = begin(config, plan_run(config), registration_of(config.model.name).cls)
+    plan = plan_run(config)
+    now = begin(config, plan, code_of(plan, registration_of(config.model.name).cls))
     what = {"code_hash": "feature or model code", "engine_hash": "leadscore's own code", "config_hash": "the config"}
     moved = [f"{words} ({run.identity.get(key, '')[:8]}, now {now[key][:8]})" for key, words in what.items()
              if now[key] != run.identity.get(key)]  # fmt: skip

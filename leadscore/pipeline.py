@@ -282,14 +282,16 @@ def run(
     LeadscoreError
         After recording the run as failed, with the reason.
     """
-    from leadscore.identity.run import begin, with_content
+    from leadscore.identity.profile import profile
+    from leadscore.identity.run import begin, code_of, with_content
     from leadscore.model.registry import registration_of
-    from leadscore.record import IDENTITY, Shelf, make_tracker
+    from leadscore.record import CODE, DATA, IDENTITY, Shelf, make_tracker
     from leadscore.record.ledger import check_ledger, enter, family
     from leadscore.record.write import record_failure, row_of, write_features, write_run, write_windows
 
     plan = plan_run(config)
-    identity = begin(config, plan, registration_of(config.model.name).cls)
+    code = code_of(plan, registration_of(config.model.name).cls)
+    identity = begin(config, plan, code)
     tracker = make_tracker(config.tracking)
     tracker.check()
     root = Path(config.tracking.root)
@@ -297,11 +299,13 @@ def run(
     folder = Path(folder or root / f"{datetime.now(UTC):%Y-%m-%d}" / identity["run_id"])
     shelf = Shelf(folder, identity)
     try:
+        shelf.json(CODE, code.to_json())
         windows = walk_to_folds(config, step)
         _freeze(windows, identity["run_id"])
         identity = with_content(identity, windows)
         shelf.json(IDENTITY, identity)
         write_windows(shelf, windows)
+        shelf.json(DATA, profile(windows.tables))
         dataset = add_features(windows, step)
         write_features(shelf, dataset)
         trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)

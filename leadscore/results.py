@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from leadscore.tables import Tables
     from leadscore.window import Observations
 
+KEPT_CELLS = 20_000_000  # of validation rows times features: about 40 MB on disk
+
 __all__ = ["Baseline", "Dataset", "FoldResult", "Refit", "TrainedRun", "Windows"]
 
 
@@ -151,6 +153,19 @@ class TrainedRun:
     def model(self) -> "Model":
         """The last fold's model: what was evaluated is what is kept."""
         return self.folds[-1].model
+
+    @property
+    def values(self) -> "pd.DataFrame | None":
+        """The features of the validation rows, `user_id` and `as_of` before them; None where they are too many to keep.
+
+        A row that validates in several folds stands once.
+        """
+        X = self.dataset.X
+        rows = sum((result.fold.valid(self.dataset.observations.frame) for result in self.folds), start=False)
+        valid = rows.to_numpy().astype(bool)
+        if valid.sum() * X.shape[1] > KEPT_CELLS:
+            return None
+        return X[valid].reset_index()
 
     @property
     def predictions(self) -> "pd.DataFrame":

@@ -20,7 +20,7 @@ from leadscore.config.paths import CONF
 from leadscore.features import FEATURES, kinds
 from leadscore.features.entries import entry_features
 from leadscore.identity.engine import engine_hash
-from leadscore.identity.run import begin, with_content
+from leadscore.identity.run import begin, code_of, with_content
 from leadscore.identity.source import code_hash
 from leadscore.identity.tree import spell
 from leadscore.model.registry import registration_of
@@ -563,7 +563,7 @@ def test_a_module_that_joins_counts(tmp_path):
 def test_code_engine_and_data_make_a_runs_identity():
     config = compose(["data.n_leads=300"])
     windows = walk_to_folds(config)
-    known = begin(config, plan_run(config), registration_of(config.model.name).cls)
+    known = begin(config, plan_run(config), code_of(plan_run(config), registration_of(config.model.name).cls))
     before = with_content(known, windows)["identity"]
     for key in ("code_hash", "engine_hash", "config_hash", "seed"):
         assert with_content({**known, key: "other"}, windows)["identity"] != before
@@ -575,7 +575,7 @@ def test_what_is_declared_counts_also_when_no_decorator_says_it(monkeypatch):
 
     def said(**declared):
         steps = (dataclasses.replace(plan.steps[0], feature=dataclasses.replace(plan.steps[0].feature, **declared)),)
-        return begin(config, dataclasses.replace(plan, steps=steps), model)["code_hash"]
+        return code_of(dataclasses.replace(plan, steps=steps), model).hash
 
     assert said(no_events=5.0) != said()
     assert said(meaning="In other words.") == said()

@@ -8,26 +8,34 @@ from leadscore.identity.asked import HASH_VERSION, canonical_config, config_hash
 from leadscore.identity.columns import declared
 from leadscore.identity.engine import engine_hash
 from leadscore.identity.run_id import new_run_id
-from leadscore.identity.source import code_hash
+from leadscore.identity.source import Code, read_code
 from leadscore.identity.surroundings import environment, git_state
 
 if TYPE_CHECKING:
     from leadscore.features import Plan
     from leadscore.results import Windows
 
-__all__ = ["begin", "with_content"]
+__all__ = ["begin", "code_of", "with_content"]
 
 
-def begin(config: Config, plan: "Plan", model: type) -> dict[str, Any]:
+def code_of(plan: "Plan", model: type) -> Code:
+    """Return the code of a plan's features and definitions and of a model's wrapper, by their names.
+
+    What a feature declares counts with its function; `model` is the registered class that `model=` names.
+    """
+    steps = {step.feature.name: declared(step.feature) for step in plan.steps}
+    return read_code({**steps, f"model {getattr(model, 'name', model.__name__)}": model})
+
+
+def begin(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:
     """Return what names a run before its data are read.
 
     Parameters
     ----------
     config : Config
     plan : Plan
-        Its functions and what they declare make `code_hash`, with the model's wrapper.
-    model : type
-        The registered class that `model=` names.
+    code : Code
+        From `code_of`.
     """
     canonical = canonical_config(config, plan.asked)
     return {
@@ -37,7 +45,7 @@ def begin(config: Config, plan: "Plan", model: type) -> dict[str, Any]:
         "hash_version": HASH_VERSION,
         "config_hash": config_hash(canonical),
         "parts": parts(canonical),
-        "code_hash": code_hash([*(declared(step.feature) for step in plan.steps), model]),
+        "code_hash": code.hash,
         "engine_hash": engine_hash(),
         "seed": config.seed,
         "git": git_state(),

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from types import CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
@@ -18,9 +19,9 @@ from typing import Any
 
 from leadscore.identity.asked import digest
 from leadscore.identity.reach import is_ours, reached, top_level
-from leadscore.identity.tree import Definition, find_definition, open_names, spell
+from leadscore.identity.tree import Definition, find_definition, open_names, source_of, spell
 
-__all__ = ["code_hash"]
+__all__ = ["Code", "code_hash", "read_code"]
 
 _PLAIN = {bool, int, float, complex, str, type(None), type(Ellipsis), range}
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -52,13 +53,59 @@ def code_hash(things: Iterable[Any]) -> str:
     set on a class from outside. Without a source (a prompt) the bytecode stands for the tree, and is this
     Python's own.
     """
-    return digest(sorted({digest(_Reduction(thing).of(thing)) for thing in things}))
+    return _hash_of(digest(_Reduction(thing).of(thing)) for thing in things)
+
+
+def _hash_of(hashes: Iterable[str]) -> str:
+    return digest(sorted(set(hashes)))
+
+
+@dataclass(frozen=True)
+class Code:
+    """The code behind a run, as it was: what a later reader needs to see which part of it moved.
+
+    Attributes
+    ----------
+    things : dict of str to str
+        Name of a feature, a definition or the model to the hash of its code and all that it reaches.
+    definitions : dict of str to dict
+        Qualified name of each function or class that was followed to its `hash` (of its normalised tree), its `source`
+        as written, and the plain `values` that its names lead to, by name.
+    """
+
+    things: dict[str, str]
+    definitions: dict[str, dict[str, Any]]
+
+    @property
+    def hash(self) -> str:
+        """`code_hash` of the things."""
+        return _hash_of(self.things.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {"things": self.things, "definitions": self.definitions}
+
+
+def read_code(things: Mapping[str, Any]) -> Code:
+    """Hash named things as `code_hash` does, and keep what was read on the way."""
+    hashes, met = {}, {}
+    for name, thing in things.items():
+        reduction = _Reduction(thing)
+        hashes[name] = digest(reduction.of(thing))
+        met.update(reduction.definitions)
+    return Code(hashes, {name: _definition(*met[name]) for name in sorted(met)})
+
+
+def _definition(thing: Any, trees: list[Any]) -> dict[str, Any]:
+    values = {name: reduced[1] for _, seen in trees for name, reduced in seen if reduced[0] in _PLAIN_NAMES}
+    return {"hash": digest([tree for tree, _ in trees]), "source": source_of(thing), "values": values}
 
 
 class _Reduction:
     """One thing reduced to JSON; what was met before is named by its number, so that circles end."""
 
     def __init__(self, thing: Any) -> None:
+        self.definitions: dict[str, tuple[Any, list[Any]]] = {}  # name -> what it is, its trees and what they name
         while isinstance(thing, partial | tuple):
             thing = thing.func if isinstance(thing, partial) else thing[0]
         self.thing = getattr(thing, "__func__", thing)
@@ -98,6 +145,7 @@ class _Reduction:
         """Reduce an item of a set as if it came first: a set has no order to number by."""
         other = object.__new__(_Reduction)
         other.thing, other.home, other.met, other.alive = self.thing, self.home, dict(self.met), list(self.alive)
+        other.definitions = self.definitions
         return digest(other.of(item))
 
     def _is_ours(self, module: Any) -> bool:
@@ -111,9 +159,11 @@ class _Reduction:
         nodes = find_definition(function)
         scope = {**function.__globals__, **cells}
         known = {name: value for name, value in bound.items() if _is_constant(name, nodes)}
+        trees = self._tree(nodes, scope, {**cells, **known})
+        self.definitions[named[1]] = function, trees
         return [
             *named,
-            self._tree(nodes, scope, {**cells, **known}),
+            trees,
             [] if len(nodes) == 1 else self._bytecode(code, scope),
             self.of(function.__defaults__),
             self._state(function.__kwdefaults__ or {}),
@@ -134,7 +184,9 @@ class _Reduction:
         for method in methods.values():
             scope = {**method.__globals__, **scope}
             cells.update(_cells(method))
-        return [*named, self.of(kind.__bases__), self._tree(nodes, {**scope, **cells}, cells)]
+        bases, trees = self.of(kind.__bases__), self._tree(nodes, {**scope, **cells}, cells)
+        self.definitions[named[1]] = kind, trees
+        return [*named, bases, trees]
 
     def _tree(self, nodes: list[Definition], scope: Mapping[str, Any], known: Mapping[str, Any]) -> Any:
         """Return definitions' spelling and what their names lead to; `known` are values of local names too."""
@@ -198,6 +250,9 @@ _PARTS: dict[type, Callable[[_Reduction, Any], Any]] = {
     MappingProxyType: _Reduction._dict,
 }
 _NUMBERED = {FunctionType, type, list, dict}
+
+
+_PLAIN_NAMES = {kind.__name__ for kind in _PLAIN}
 
 
 def _words(value: Any) -> str:

@@ -10,13 +10,14 @@ import ast
 import inspect
 import linecache
 import sys
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any
 
-__all__ = ["Definition", "find_definition", "is_docstring", "open_names", "spell"]
+__all__ = ["Definition", "find_definition", "is_docstring", "open_names", "source_of", "spell"]
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 _UNSPELLED = {"ctx", "type_comment", "type_ignores"}  # said by the place, or by nothing at all
@@ -113,6 +114,14 @@ def find_definition(thing: Any) -> list[Definition]:
         if found:
             return found
     return []
+
+
+def source_of(thing: Any) -> str:
+    """Return the source of a function or class as it is written, dedented; empty where there is none."""
+    try:
+        return textwrap.dedent(inspect.getsource(thing))
+    except (OSError, TypeError, SyntaxError, IndexError):
+        return ""
 
 
 def _text(file: str, owner: Any) -> str:

@@ -2,11 +2,13 @@
 
 from leadscore.record.find import Run, open_run
 from leadscore.record.log import COLUMNS, append_row, read_rows
-from leadscore.record.shelf import IDENTITY, Shelf
+from leadscore.record.shelf import CODE, DATA, IDENTITY, Shelf
 from leadscore.record.trackers import TRACKERS, Tracker, make_tracker
 
 __all__ = [
+    "CODE",
     "COLUMNS",
+    "DATA",
     "IDENTITY",
     "TRACKERS",
     "Run",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leadscore.errors import RecordError, examples
-from leadscore.record.shelf import CHECKS, CONFIG, IDENTITY, METRICS, MODEL, PREDICTIONS, WINDOWS
+from leadscore.record.shelf import CHECKS, CODE, CONFIG, DATA, IDENTITY, METRICS, MODEL, PREDICTIONS, VALUES, WINDOWS
 
 __all__ = ["Run", "all_runs", "open_run"]
 
@@ -61,6 +61,23 @@ class Run:
     def windows(self) -> dict[str, Any]:
         """As in `windows.json`."""
         return self._json(WINDOWS)
+
+    @cached_property
+    def code(self) -> dict[str, Any]:
+        """As in `code.json`."""
+        return self._json(CODE)
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """As in `data.json`."""
+        return self._json(DATA)
+
+    @cached_property
+    def values(self) -> Any:
+        """The features of the validation rows: a DataFrame of user_id, as_of and a column each."""
+        import pandas as pd
+
+        return pd.read_parquet(self._file(VALUES))
 
     @cached_property
     def predictions(self) -> Any:

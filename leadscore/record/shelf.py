@@ -9,7 +9,9 @@ from leadscore.errors import RecordError
 
 __all__ = [
     "CHECKS",
+    "CODE",
     "CONFIG",
+    "DATA",
     "FEATURES",
     "IDENTITY",
     "METRICS",
@@ -17,18 +19,22 @@ __all__ = [
     "PREDICTIONS",
     "REPORT",
     "SCHEMA",
+    "VALUES",
     "WINDOWS",
     "Shelf",
 ]
 
 IDENTITY = "identity.json"  # written first: a folder with it belongs to one run
+CODE = "code.json"  # the source of what was computed, for a later diff
 CONFIG = "config.yaml"
+DATA = "data.json"  # what the data were, column by column, for a later diff
 SCHEMA = "schema.json"
 WINDOWS = "windows.json"
 CHECKS = "checks.json"
 METRICS = "metrics.json"
 PREDICTIONS = "predictions.parquet"
 FEATURES = "features.md"
+VALUES = "features.parquet"  # the features' values of the validation rows
 REPORT = "report.html"
 MODEL = "model"
 

@@ -19,6 +19,7 @@ from leadscore.record.shelf import (
     MODEL,
     PREDICTIONS,
     SCHEMA,
+    VALUES,
     WINDOWS,
     Shelf,
 )
@@ -99,6 +100,8 @@ def write_run(shelf: Shelf, run: TrainedRun) -> None:
     from leadscore.model import save_model
 
     shelf.parquet(PREDICTIONS, run.predictions)
+    if (values := run.values) is not None:
+        shelf.parquet(VALUES, values)
     shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks], "audit": _audit(run)})
     save_model(run.model, shelf.folder / MODEL, {"fold": run.folds[-1].number, "seed": run.config.seed})
     shelf.json(METRICS, metrics_of(run))
