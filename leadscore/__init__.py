@@ -12,11 +12,12 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["build_dataset", "compose", "load_events", "open_run", "run", "train_model"]
+__all__ = ["build_dataset", "compose", "diff_runs", "load_events", "open_run", "run", "train_model"]
 
 _HOMES = {
     "build_dataset": "leadscore.pipeline",
     "compose": "leadscore.pipeline",
+    "diff_runs": "leadscore.changes",
     "load_events": "leadscore.data",
     "open_run": "leadscore.record",
     "run": "leadscore.pipeline",

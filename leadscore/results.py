@@ -155,7 +155,7 @@ class TrainedRun:
         return self.folds[-1].model
 
     @property
-    def values(self) -> "pd.DataFrame | None":
+    def valid_features(self) -> "pd.DataFrame | None":
         """The features of the validation rows, `user_id` and `as_of` before them; None where they are too many to keep.
 
         A row that validates in several folds stands once.

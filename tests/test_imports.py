@@ -32,6 +32,7 @@ WALKERS = {
     "pipeline",
     "training",
     "measuring",
+    "changes",
     "confirmation",
     "door",
     "train",

@@ -1,11 +1,16 @@
 """`leadscore diff`: one answer, what it rests on, and what moved."""
 
+import dataclasses
 import json
 
 import pytest
 
+from leadscore.changes import diff_runs
+from leadscore.changes.config import Change
 from leadscore.pipeline import compose, run
+from leadscore.record import open_run
 from leadscore.verbs import main
+from leadscore.verbs.diff_markdown import LIMIT, markdown
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +44,43 @@ def test_the_table_is_for_people_and_for_pull_requests(three_runs, capsys):
     assert main(["diff", str(three_runs / "base"), str(three_runs / "sessions")]) == 0
     said = capsys.readouterr().out
     assert "ROC AUC *" in said
-    assert "sessions_last_24_hours, sessions_last_7_days" in said
     assert "moved     config.features, code_hash" in said
-    assert "only B    session" in said
-    assert "only A" not in said
+    assert "A becomes B with" in said
+    assert "only B    leadscore.features.activity.sessions_last_24_hours" in said
+    assert "only A" not in said.split("leads     ")[0]
+    assert "in the top 10% are the same" in said
+    assert "sessions_last_7_days 2 (only B)" in said or "sessions_last_7_days 0 (only B)" in said
     assert main(["diff", str(three_runs / "base"), str(three_runs / "sessions"), "--md", "--metric", "brier"]) == 0
     said = capsys.readouterr().out
     assert "| Brier score * |" in said
-    assert "Features only in B: `session" in said
+    assert "<details><summary>Leads that moved</summary>" in said
+    assert len(said.encode()) < 60_000
+
+
+def test_a_comment_that_grows_too_long_names_what_it_leaves_out(three_runs):
+    found = diff_runs(*(open_run(three_runs / name) for name in ("base", "sessions")))
+    long = [Change(f"features.f{number}", "<b>" * 500, "@everyone") for number in range(40)]
+    said = markdown(dataclasses.replace(found, config=long))
+    assert len(said.encode()) < LIMIT
+    assert "Too long for a comment and left out: What was asked; `leadscore diff` prints all." in said
+    assert "<summary>Leads that moved</summary>" in said
+    short = markdown(dataclasses.replace(found, config=long[:3]))
+    assert "<b>" not in short
+    assert "@everyone" not in short
+
+
+def test_the_best_of_several_runs_is_said_to_have_been_lucky(three_runs, tmp_path):
+    root, strengths = tmp_path / "sweep", (0.01, 0.1, 1.0)
+    small = ["data.n_leads=1200", "report=false", "audit=off", f"tracking.root={root}"]
+    for strength in strengths:
+        run(compose([*small, f"model.C={strength}"]), root / str(strength))
+    auc = {each: open_run(root / str(each)).metrics["metrics"]["auc"] for each in strengths}
+    worst, *_, best = sorted(auc, key=auc.get)
+    found = diff_runs(open_run(root / str(worst)), open_run(root / str(best))).verdict
+    assert found.best_of == 3
+    assert found.expected_by_luck > 0
+    assert "best of 3" in found.text
+    assert diff_runs(open_run(root / str(best)), open_run(root / str(worst))).verdict.best_of is None
 
 
 def test_other_horizons_are_not_compared(three_runs, capsys):

@@ -73,7 +73,7 @@ class Run:
         return self._json(DATA)
 
     @cached_property
-    def values(self) -> Any:
+    def features(self) -> Any:
         """The features of the validation rows: a DataFrame of user_id, as_of and a column each."""
         import pandas as pd
 

@@ -100,7 +100,7 @@ def write_run(shelf: Shelf, run: TrainedRun) -> None:
     from leadscore.model import save_model
 
     shelf.parquet(PREDICTIONS, run.predictions)
-    if (values := run.values) is not None:
+    if (values := run.valid_features) is not None:
         shelf.parquet(VALUES, values)
     shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks], "audit": _audit(run)})
     save_model(run.model, shelf.folder / MODEL, {"fold": run.folds[-1].number, "seed": run.config.seed})

@@ -1,0 +1,85 @@
+"""The words of a diff, the same on a terminal and in a pull request."""
+
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from leadscore.changes import RunDiff
+from leadscore.changes.config import ABSENT
+from leadscore.changes.movers import NO_COLUMN, Movers
+
+__all__ = ["becomes", "features_words", "in_words", "metric_rows", "movers_words", "number"]
+
+NAMED = 4  # features of a lead
+
+
+def number(value: float | None) -> str:
+    """Return three decimals, or `-`."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def in_words(value: Any) -> str:
+    """Return a config value as it is written in YAML's flow style, `-` for none."""
+    if value is ABSENT or value == ABSENT:
+        return ABSENT
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def metric_rows(found: RunDiff) -> Iterator[tuple[str, ...]]:
+    """Yield a line each for what the runs are and what they measured, side by side."""
+    from leadscore.evaluate import METRICS
+
+    runs = found.a, found.b
+    yield "run", *(run.run_id for run in runs)
+    yield "model", *(str(run.config["model"]["name"]) for run in runs)
+    if any(run.config.get("notes") for run in runs):
+        yield "notes", *(str(run.config.get("notes") or ABSENT) for run in runs)
+    for name, pair in found.metrics.items():
+        if name in METRICS:
+            yield METRICS[name].title + (" *" if name == found.verdict.metric else ""), *map(number, pair)
+
+
+def becomes(found: RunDiff) -> str:
+    """Return the sentence that says how A's command becomes B's."""
+    override = found.override
+    line = " ".join(shlex.quote(each) for each in override.added)
+    without = " ".join(shlex.quote(each) for each in override.dropped)
+    how = f"A becomes B with {line}" if line else "A becomes B"
+    if without:
+        how += f" and without {without}" if line else f" without {without}"
+    return how if override.tried else f"{how}  (read off the two configs; composing it was not possible)"
+
+
+def features_words(features: Mapping[str, Any]) -> str:
+    """Return a lead's features that differ, old -> new, the first few of them."""
+    shown = [_feature(name, old, new) for name, (old, new) in list(features.items())[:NAMED]]
+    more = len(features) - len(shown)
+    return ", ".join([*shown, *([f"{more} more"] if more > 0 else [])])
+
+
+def _feature(name: str, old: Any, new: Any) -> str:
+    if NO_COLUMN in (old, new):
+        return f"{name} {_value(new if old == NO_COLUMN else old)} (only {'B' if old == NO_COLUMN else 'A'})"
+    return f"{name} {_value(old)} -> {_value(new)}"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "missing"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def movers_words(found: Movers) -> Iterator[str]:
+    """Yield the sentences above the table of movers."""
+    rows = f"{found.n:,} rows" if found.n == found.n_a == found.n_b else f"{found.n:,} rows that both runs scored"
+    alike = "" if found.rank_correlation is None else f", rank correlation {found.rank_correlation:.3f}"
+    yield f"leads     {rows}{alike}; {found.overlap:,} of {found.top:,} in the top 10% are the same"
+    n = found.top - found.overlap
+    for what, names, converted in (
+        ("entered", found.entered, found.entered_converted),
+        ("left", found.left, found.left_converted),
+    ):
+        if n:
+            more = ", ..." if n > len(names) else ""
+            yield f"{what:9} {n:,}, {converted:,} of them converted: {', '.join(names)}{more}"
