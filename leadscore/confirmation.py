@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
 from leadscore.errors import RecordError
-from leadscore.pipeline import Step, add_features, load_plugins, plan_run, walk_to_folds
+from leadscore.pipeline import Step, add_features, plan_run, walk_to_folds
+from leadscore.repetition import config_of
 from leadscore.results import Windows
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def confirm_run(
     from leadscore.record.seals import data_set, find_seal, looks_at, record_look
     from leadscore.times import parse_duration
 
-    config = _recorded(run, plugins, data_dir, tracking_root)
+    config = replace(config_of(run, plugins, data_dir, tracking_root), audit="off")
     if config.validation.seal is None:
         raise RecordError(
             f"run {run.run_id} was trained without a seal, so no period was kept away from it and there is nothing to "
@@ -128,28 +129,6 @@ def confirm_run(
     return Confirmation(
         name, windows.seal.start, windows.seal.end, look, earlier, evaluation, leads, predictions, notes
     )
-
-
-def _recorded(
-    run: "Run", plugins: Sequence[str], data_dir: str | Path | None, tracking_root: str | Path | None
-) -> Config:
-    """Return the run's own config, the audit off and with the folders of today."""
-    from leadscore.config.recorded import recorded_config
-    from leadscore.model.registry import registration_of
-
-    missing = [name for name in run.config.get("plugins", []) if name not in plugins]
-    if missing:
-        raise RecordError(
-            f"run {run.run_id} used {', '.join(missing)}: modules of a record are never imported unasked; add "
-            f"{' '.join(f'--plugin {name}' for name in missing)}"
-        )
-    load_plugins(plugins)
-    plain = {**run.config, "audit": "off"}
-    if data_dir is not None:
-        plain["data"] = {**plain["data"], "dir": str(data_dir)}
-    if tracking_root is not None:
-        plain["tracking"] = {**plain["tracking"], "root": str(tracking_root)}
-    return recorded_config(plain, lambda name: registration_of(name).config)
 
 
 def _same_code(run: "Run", config: Config) -> None:

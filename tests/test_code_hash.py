@@ -21,7 +21,7 @@ from leadscore.features import FEATURES, kinds
 from leadscore.features.entries import entry_features
 from leadscore.identity.engine import engine_hash
 from leadscore.identity.run import begin, code_of, with_content
-from leadscore.identity.source import code_hash
+from leadscore.identity.source import code_hash, read_code
 from leadscore.identity.tree import spell
 from leadscore.model.registry import registration_of
 from leadscore.pipeline import compose, plan_run, walk_to_folds
@@ -579,3 +579,16 @@ def test_what_is_declared_counts_also_when_no_decorator_says_it(monkeypatch):
 
     assert said(no_events=5.0) != said()
     assert said(meaning="In other words.") == said()
+
+
+def test_what_was_read_is_kept_with_the_constants_that_it_names_whatever_else_it_names(tmp_path, monkeypatch):
+    text = "import re\nLIMIT = 7\nRULE = re.compile('x')\n\ndef logins(frame, now):\n    return RULE, LIMIT, frame\n"
+    (tmp_path / "kept_features.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    logins = __import__("kept_features").logins
+    code = read_code({"logins": logins})
+    assert code.hash == code_hash([logins])
+    (name,) = code.definitions
+    kept = code.definitions[name]
+    assert (name, kept["values"]) == ("kept_features.logins", {"LIMIT": "7"})
+    assert kept["source"] == "def logins(frame, now):\n    return RULE, LIMIT, frame\n"

@@ -34,6 +34,7 @@ WALKERS = {
     "measuring",
     "changes",
     "confirmation",
+    "repetition",
     "door",
     "train",
     "terminal",

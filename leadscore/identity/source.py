@@ -97,7 +97,8 @@ def read_code(things: Mapping[str, Any]) -> Code:
 
 
 def _definition(thing: Any, trees: list[Any]) -> dict[str, Any]:
-    values = {name: reduced[1] for _, seen in trees for name, reduced in seen if reduced[0] in _PLAIN_NAMES}
+    named = [each for _, seen in trees for each in seen]
+    values = {name: reduced[1] for name, reduced in named if isinstance(reduced[0], str) and reduced[0] in _PLAIN_NAMES}
     return {"hash": digest([tree for tree, _ in trees]), "source": source_of(thing), "values": values}
 
 

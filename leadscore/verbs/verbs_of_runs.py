@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from leadscore.verbs.syntax import add_json, add_roots, add_verb
+from leadscore.verbs.syntax import Parser, add_json, add_roots, add_verb
 
 __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `diff` and `confirm`."""
+    """Add `diff`, `verify` and `confirm`."""
     _diff(group)
+    _verify(group)
     _confirm(group)
 
 
@@ -34,6 +35,29 @@ def _diff(group: Any) -> None:
     add_json(diff)
 
 
+def _verify(group: Any) -> None:
+    verify = add_verb(
+        group,
+        "verify",
+        "verify:verify",
+        "run a run again from its record, in a fresh process, and compare the predictions bit for bit",
+        names="RUN",
+        wanted=(1, 1),
+        composes=False,
+    )
+    add_roots(verify)
+    _repeats(verify)
+    add_json(verify)
+
+
+def _repeats(parser: Parser) -> None:
+    """Add what a verb needs that reads a run's data again."""
+    parser.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
+    parser.add_argument(
+        "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
+    )
+
+
 def _confirm(group: Any) -> None:
     confirm = add_verb(
         group,
@@ -46,8 +70,5 @@ def _confirm(group: Any) -> None:
     )
     add_roots(confirm)
     confirm.add_argument("--tracking-root", metavar="DIR", help="the folder with seals.json (default: as recorded)")
-    confirm.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
-    confirm.add_argument(
-        "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
-    )
+    _repeats(confirm)
     add_json(confirm)
