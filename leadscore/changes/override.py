@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,29 +61,31 @@ def fewest_overrides(a: Run, b: Run) -> Override:
         groups = [f"{group}={choice}" for group, choice in choices.items() if _choices(a).get(group) != choice]
         moved = {each.partition("=")[0] for each in groups}
         kept = [each for each in own if not _is_under(each, moved)]  # of two choices for a group the later one holds
-        tried = _completed(compose, own, [], target), _completed(compose, kept, groups, target)
-        dropped = [each for each in own if each not in kept]
-    plans = [Override(line, [] if start == own else dropped, tried=True) for start, line in filter(None, tried)]
+        plans = []
+        for start, chosen in ((kept, groups), (own, [])):
+            line = _completed(compose, start, chosen, target)
+            if line is not None:
+                plans.append(Override(line, [each for each in own if each not in start], tried=True))
+                if len(line) == 1 and start == own:
+                    break  # there is nothing shorter
     if not plans:
         return Override(written, [], tried=False)
     return min(plans, key=lambda plan: (len(plan.added) + len(plan.dropped), len(" ".join(plan.added))))
 
 
-def _completed(
-    compose: Compose, own: list[str], groups: list[str], target: dict[str, Any]
-) -> tuple[list[str], list[str]] | None:
-    """Return A's overrides and the fewest more that compose the target; None when none do."""
+def _completed(compose: Compose, own: list[str], groups: list[str], target: dict[str, Any]) -> list[str] | None:
+    """Return the fewest overrides that, after A's, compose the target, chosen groups first; None when none do."""
     now = _asks(compose, [*own, *groups])
     if now is None:
         return None
     line = [*groups, *_written(now, target)]
     if _asks(compose, [*own, *line]) != target:
         return None
-    for each in line[:TRIED]:
+    for each in line[:TRIED] if len(line) > 1 else ():
         fewer = [other for other in line if other != each]
         if _asks(compose, [*own, *fewer]) == target:
             line = fewer
-    return own, line
+    return line
 
 
 def _asks(compose: Compose, overrides: Sequence[str]) -> dict[str, Any] | None:
@@ -99,7 +102,12 @@ def _composer(run: Run) -> Iterator[Compose]:
     from leadscore.config.compose import config_loader
 
     with config_loader(_config_dir(run)) as loader:
-        yield lambda overrides: dataclasses.asdict(check_job(list(overrides), loader))
+
+        @cache
+        def compose(overrides: tuple[str, ...]) -> dict[str, Any]:
+            return dataclasses.asdict(check_job(list(overrides), loader))
+
+        yield lambda overrides: compose(tuple(overrides))
 
 
 def _is_under(override: str, groups: set[str]) -> bool:

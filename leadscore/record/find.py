@@ -149,7 +149,7 @@ def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
                 f"'{name}' is ambiguous: {len(values)} values of {key} start with it ({examples(sorted(values))})"
             )
         if len(found) > 1:
-            log.info("%d runs have the %s '%s'; the latest, %s, is opened", len(found), key, name, found[-1].run_id)
+            log.warning("%d runs have the %s '%s'; the latest, %s, is opened", len(found), key, name, found[-1].run_id)
         if found:
             return found[-1]
     known = examples([run.run_id for run in reversed(runs)])
