@@ -47,6 +47,7 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     return tmp_path
 
 
@@ -226,6 +227,16 @@ def test_a_promotion_says_why(leave, ask, words, said):
     assert names() == []
 
 
+def test_a_module_with_the_runs_model_is_imported_when_it_is_asked_for(leave, ask, home):
+    leave("a")
+    (home / "my_champion_models.py").write_text("from pathlib import Path\nPath('imported').touch()\n")
+    refused = ask("promote", run_id("a"), "--why", "x", "--plugin", "no_such_module")
+    assert refused.status == 1
+    assert "plugins: module 'no_such_module' cannot be imported" in refused.err
+    assert ask("promote", run_id("a"), "--why", "x", "--plugin", "my_champion_models").status == 0
+    assert (home / "imported").exists()
+
+
 # --- the way back -----------------------------------------------------------------------------------------
 
 
@@ -286,6 +297,16 @@ def test_without_a_champion_nothing_is_written(home, ask):
     assert ask("champion", "--history", "--json").out == "[]\n"
     assert list(home.iterdir()) == []
     assert ask("rollback", "--why", " ").status == 2
+
+
+@pytest.mark.parametrize("root", ["a" * 300, "file", "file/below"])
+def test_a_root_that_cannot_be_one_is_a_refusal(leave, ask, home, root):
+    leave("a")
+    (home / "file").touch()
+    for words in (["rollback"], ["champion"], ["champion", "--history"], ["promote", run_id("a"), "--why", "x"]):
+        done = ask(*words, "--tracking-root", root)
+        assert done.status == (0 if words[-1] == "--history" and "file" in root else 1)
+        assert root in done.out + done.err
 
 
 def test_a_rollback_waits_for_no_heavy_library(three):
@@ -438,7 +459,13 @@ def test_a_champion_that_changes_while_it_is_judged_against_is_judged_anew(leave
     assert (entry.replaces, entry.verdict["answer"], entry.forced) == (run_id("b"), "no evidence", False)
 
 
-@pytest.mark.parametrize("damage", [b"someone was here", b'{"run_id": "x"}', b"[1]", b"\xff\xfe"])
+ODD = dict.fromkeys(["config_hash", "identity", "replaces", "previous", "verdict"]) | {"gate": [1], "forced": False}
+ODD |= {"time": "2026-05-01", "action": "promote", "run_id": "x", "folder": "b", "who": "x", "why": "x"}
+
+
+@pytest.mark.parametrize(
+    "damage", [b"someone was here", b'{"run_id": "x"}', b"[1]", b"\xff\xfe", json.dumps(ODD).encode()]
+)
 def test_a_damaged_line_stops_only_what_depends_on_it(dated, ask, caplog, damage):
     first, _, third, _ = dated.read_bytes().split(b"\n")
     dated.write_bytes(b"\n".join([first, damage, third, b""]))

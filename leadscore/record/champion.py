@@ -157,12 +157,11 @@ def rollback(root: str | Path = "outputs", why: str = "") -> Entry:
     """
     root = Path(root)
     path = root / HISTORY
-    if not path.is_file():
+    if champion_at(root) is None:  # asked before a lock leaves its file in a folder that never had a champion
         raise no_champion([root])
     with appending(path) as file:
         now = champion_at(root)
-        if now is None:
-            raise no_champion([root])
+        assert now is not None
         if now.previous is None:
             raise RecordError(f"run {now.run_id} is the first champion of {path}: there is none to go back to")
         target = next((entry for _, entry in _read(root) if entry is not None and entry.time == now.previous), None)
@@ -235,10 +234,10 @@ def no_champion(roots: "list[Path]") -> RecordError:
 def _read(root: Path) -> list[tuple[int, Entry | None]]:
     """Return each line's number and entry, None where it is damaged; what a writer has not finished is no line."""
     path = root / HISTORY
-    if not path.is_file():
-        return []
     try:
         *lines, unfinished = path.read_bytes().split(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     except OSError as error:
         raise RecordError(f"{path} cannot be read: {error.strerror}") from None
     if _entry(unfinished, root) is not None:  # whole, and an editor took its newline away
@@ -249,8 +248,11 @@ def _read(root: Path) -> list[tuple[int, Entry | None]]:
 def _entry(line: bytes, root: Path) -> Entry | None:
     try:
         row = json.loads(line)
-        if row["action"] not in ("promote", "rollback") or not isinstance(row["run_id"], str):
+        texts = all(isinstance(row[name], str) for name in ("run_id", "who", "why"))
+        if row["action"] not in ("promote", "rollback") or not texts:
             return None
+        row["gate"] = [{name: each[name] for name in ("condition", "passed", "sentence")} for each in row["gate"]]
+        row["verdict"] = row["verdict"] and {name: row["verdict"][name] for name in ("answer", "sentence")}
         known = {field.name: row[field.name] for field in fields(Entry)}  # a later leadscore may write more
         known["time"] = parse_instant(row["time"])
         known["previous"] = None if row["previous"] is None else parse_instant(row["previous"])
