@@ -35,6 +35,7 @@ WALKERS = {
     "changes",
     "confirmation",
     "repetition",
+    "promotion",
     "door",
     "train",
     "terminal",
