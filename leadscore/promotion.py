@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leadscore.changes.judging import judge
 from leadscore.errors import RecordError
 from leadscore.pipeline import Step, load_plugins
 from leadscore.record.champion import Entry, champion_at, enter_promotion
@@ -15,7 +16,7 @@ from leadscore.record.find import Run, run_of
 if TYPE_CHECKING:
     from leadscore.compare import Verdict
 
-__all__ = ["GATE", "Condition", "Contest", "Outcome", "judge", "promote"]
+__all__ = ["GATE", "Condition", "Contest", "Outcome", "promote"]
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Contest:
     @cached_property
     def verdict(self) -> "Verdict | None":
         """The challenger against the champion, None when there is none; raises what keeps it from being judged."""
-        return None if self.champion is None else judge(run_of(self.champion), self.run, self.root)
+        return None if self.champion is None else judge(run_of(self.champion), self.run, root=self.root)
 
 
 @dataclass(frozen=True)
@@ -132,16 +133,6 @@ def promote(
         if entry is not None:
             return entry
         step("the champion changed meanwhile: judging against the new one")
-
-
-def judge(champion: Run, challenger: Run, root: Path) -> "Verdict":
-    """Return the verdict on the challenger by AUC, adjusted for all runs that the root's ledger has on these rows."""
-    from leadscore.compare import Scores, verdict
-    from leadscore.record.ledger import family
-
-    scores = [Scores(run.predictions, run.windows["horizon"], name=run.run_id) for run in (champion, challenger)]
-    runs = family(root, str(challenger.identity.get("validation_hash")))
-    return verdict(*scores, family=max(runs - 1, 1) if runs else None)  # comparisons with this one, not runs
 
 
 def _finished(contest: Contest) -> tuple[bool, str]:

@@ -446,8 +446,8 @@ def test_a_champion_that_changes_while_it_is_judged_against_is_judged_anew(leave
     leave("c", score=lambda p: worse(p) ** 2)
     judge, judged = promotion.judge, []
 
-    def slowly(champion, challenger, root):
-        found = judge(champion, challenger, root)
+    def slowly(champion, challenger, *, root):
+        found = judge(champion, challenger, root=root)
         judged.append((champion.run_id, found.answer))
         if len(judged) == 1:  # somebody promotes another run meanwhile
             promote(open_run(run_id("b")), "meanwhile", force=True)
