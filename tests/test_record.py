@@ -163,6 +163,7 @@ def test_files_are_replaced_whole(tmp_path):
         shelf.json("metrics.json", {"auc": float("nan")})
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == {"auc": 0.7}
     shelf.parquet("predictions.parquet", pd.DataFrame({"a": [1]}))
+    shelf.close()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "identity.json",
         "metrics.json",

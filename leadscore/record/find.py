@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 from leadscore.errors import RecordError, examples
 from leadscore.record.shelf import CHECKS, CONFIG, IDENTITY, METRICS, MODEL, PREDICTIONS, WINDOWS
 
-__all__ = ["Run", "all_runs", "open_run"]
+__all__ = ["Run", "all_runs", "open_run", "read_run", "run_folders"]
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,12 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The composed config, as plain values."""
-        from omegaconf import OmegaConf
+        import yaml
 
-        loaded = OmegaConf.to_container(OmegaConf.load(self._file(CONFIG)))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # LibYAML's, ten times as fast, where PyYAML has it
+        loaded = yaml.load(self._file(CONFIG).read_bytes(), Loader=loader)  # noqa: S506
         assert isinstance(loaded, dict)
-        return {str(key): value for key, value in loaded.items()}
+        return loaded
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -105,7 +107,7 @@ def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multir
     """
     folder = Path(name)
     if (folder / IDENTITY).is_file():
-        return _read(folder / IDENTITY)
+        return read_run(folder)
     runs = all_runs(roots)
     where = ", ".join(str(root) for root in roots)
     if not runs:
@@ -121,6 +123,14 @@ def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multir
 def all_runs(roots: Sequence[str | Path] = ("outputs", "multirun")) -> list[Run]:
     """Return every run under `roots`, oldest first; a folder that cannot be read is passed over with a warning."""
     return sorted(_runs(roots), key=lambda run: (str(run.identity.get("started")), run.run_id))
+
+
+def run_folders(root: Path) -> Iterator[Path]:
+    """Yield every folder below `root` that holds a run; no link is followed, and hidden folders are none of ours."""
+    for path, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if IDENTITY in files:
+            yield Path(path)
 
 
 def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
@@ -143,18 +153,26 @@ def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
 
 def _runs(roots: Sequence[str | Path]) -> Iterator[Run]:
     for root in roots:
-        for path in Path(root).rglob(IDENTITY):
+        for folder in run_folders(Path(root)):
             try:
-                yield _read(path)
+                yield read_run(folder)
             except RecordError as error:  # one damaged folder must not hide all others
                 log.warning("%s; passed over", error)
 
 
-def _read(path: Path) -> Run:
+def read_run(folder: Path) -> Run:
+    """Return the run in a folder.
+
+    Raises
+    ------
+    RecordError
+        When its `identity.json` is missing or damaged.
+    """
+    path = folder / IDENTITY
     try:
         identity = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RecordError(f"{path} cannot be read: {error}") from None
     if not isinstance(identity, dict) or "run_id" not in identity:
         raise RecordError(f"{path} is no run's identity: it has no run_id")
-    return Run(path.parent, identity)
+    return Run(folder, identity)
