@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -45,9 +45,7 @@ class Run:
         import yaml
 
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # LibYAML's, ten times as fast, where PyYAML has it
-        loaded = yaml.load(self._file(CONFIG).read_bytes(), Loader=loader)  # noqa: S506
-        assert isinstance(loaded, dict)
-        return loaded
+        return self._mapping(CONFIG, lambda content: yaml.load(content, Loader=loader), yaml.YAMLError)  # noqa: S506
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -79,8 +77,16 @@ class Run:
         return load_model(self.folder / MODEL)
 
     def _json(self, name: str) -> dict[str, Any]:
-        loaded = json.loads(self._file(name).read_text(encoding="utf-8"))
-        assert isinstance(loaded, dict)
+        return self._mapping(name, json.loads, ValueError)
+
+    def _mapping(self, name: str, parse: Callable[[bytes], Any], fault: type[Exception]) -> dict[str, Any]:
+        path = self._file(name)
+        try:
+            loaded = parse(path.read_bytes())
+        except (OSError, fault) as error:
+            raise RecordError(f"{path} cannot be read: {error}") from None
+        if not isinstance(loaded, dict):
+            raise RecordError(f"{path} cannot be read: it holds no mapping")
         return loaded
 
     def _file(self, name: str) -> Path:

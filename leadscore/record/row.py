@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from yaml import YAMLError
-
 from leadscore.errors import RecordError
 from leadscore.record.find import Run
 from leadscore.record.shelf import CONFIG
@@ -29,7 +27,7 @@ def row_of(run: Run) -> dict[str, Any]:
     """
     try:
         return _row_of(run)
-    except (AttributeError, KeyError, OSError, TypeError, ValueError, YAMLError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {error}"
         raise RecordError(f"{run.folder}: its files are not as a run leaves them ({said})") from None
 
