@@ -61,7 +61,8 @@ def _with_default_verb(line: list[str], parser: Parser) -> list[str]:
     groups = next(action for action in parser._actions if isinstance(action.choices, dict)).choices
     assert isinstance(groups, dict)
     default = groups[line[0]].default_verb if line and line[0] in groups else ""
-    names_none = len(line) == 1 or (line[1].startswith("-") and line[1] not in ("-h", "--help"))
+    second = line[1] if len(line) > 1 else "-"
+    names_none = second.startswith("-") and second not in ("-h", "--help")
     return [line[0], default, *line[1:]] if default and names_none else line
 
 
