@@ -17,6 +17,7 @@ import pytest
 from leadscore.errors import RecordError
 from leadscore.pipeline import compose, run
 from leadscore.record import Shelf, append_row, read_rows
+from leadscore.record.find import all_runs
 from leadscore.record.log import cells_of, content_of
 from leadscore.record.prune import protected_runs
 from leadscore.verbs import main
@@ -84,11 +85,24 @@ def test_what_is_better_comes_first_and_what_is_missing_last(home, capsys):
     brier = [row["metrics"].get("brier") for row in rows_of(capsys, "--sort-by", "brier")]
     assert brier[0] < brier[1]
     assert brier[2] is None
-    large = "calibration_in_the_large"
-    off = [row["metrics"].get(large) for row in rows_of(capsys, "--sort-by", large)]
-    assert abs(off[0]) < abs(off[1])
     worst = [row["auc"] for row in rows_of(capsys, "--sort-by", "auc", "--ascending")]
     assert worst == [by_auc[1], by_auc[0], None]
+
+
+def test_of_a_metric_whose_best_is_zero_the_nearest_comes_first(tmp_path, capsys):
+    for name, value in {"over": 0.3, "under": -0.2, "far under": -0.5, "none": None}.items():
+        measured = json.dumps({"calibration_in_the_large": value})
+        append_row(tmp_path / "experiments.csv", {"run_id": name, "metrics_json": measured})
+    line = ["--root", str(tmp_path), "--sort-by", "calibration_in_the_large"]
+    assert [row["run_id"] for row in rows_of(capsys, *line)] == ["under", "over", "far under", "none"]
+    assert [row["run_id"] for row in rows_of(capsys, *line, "--ascending")] == ["far under", "under", "over", "none"]
+
+
+def test_a_row_has_the_time_at_which_its_run_ended(home):
+    for row in read_rows(home / "outputs" / "experiments.csv"):
+        (told,) = [each.identity for each in all_runs([home]) if each.run_id == row["run_id"]]
+        assert row["timestamp"][:19] == told["ended"][:19]
+        assert told["started"] < told["ended"]
 
 
 def test_the_latest_run_comes_first(home, capsys):
