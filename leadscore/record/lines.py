@@ -12,10 +12,20 @@ from filelock import FileLock, Timeout
 
 from leadscore.errors import RecordError
 
-__all__ = ["LOCK_SECONDS", "append_json", "append_whole", "appending", "mend_tail", "read_json_rows", "write_whole"]
+__all__ = [
+    "LOCK_SECONDS",
+    "POLL_SECONDS",
+    "append_json",
+    "append_whole",
+    "appending",
+    "mend_tail",
+    "read_json_rows",
+    "write_whole",
+]
 
 log = logging.getLogger(__name__)
 LOCK_SECONDS = 60
+POLL_SECONDS = 0.005  # a row takes a millisecond: whoever waits looks again soon
 
 
 def append_whole(file: Any, content: bytes) -> None:
@@ -76,7 +86,8 @@ def appending(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock", timeout=LOCK_SECONDS), path.open("a+b") as file:
+        lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS)
+        with lock.acquire(poll_interval=POLL_SECONDS), path.open("a+b") as file:
             mend_tail(path, file, lambda line: _row(line) is not None)
             yield file
     except Timeout:

@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from leadscore.errors import RecordError
-from leadscore.record.lines import LOCK_SECONDS, append_whole, mend_tail
+from leadscore.record.lines import LOCK_SECONDS, POLL_SECONDS, append_whole, mend_tail
 
 __all__ = [
     "COLUMNS",
@@ -100,7 +100,7 @@ def locked(log: Path) -> Iterator[None]:
     """
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{log}.lock", timeout=LOCK_SECONDS):
+        with FileLock(f"{log}.lock", timeout=LOCK_SECONDS).acquire(poll_interval=POLL_SECONDS):
             yield
     except Timeout:
         raise RecordError(f"{log} stayed locked by another run for {LOCK_SECONDS} s") from None
