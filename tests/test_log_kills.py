@@ -172,12 +172,19 @@ def test_a_killed_run_leaves_the_others_as_they_were(home, target, call, what, m
     recovers(home, monkeypatch, capsys)
 
 
-CALLS = [("os:replace", 8), ("os:fsync", 12), ("os:write", 2), ("pathlib:Path.mkdir", 6), ("os:open", 6)]
+# The first five folders are Hydra's own, made before any of leadscore runs; their failures are told in its way.
+CALLS = [
+    ("os:replace", range(1, 9)),
+    ("os:fsync", range(1, 13)),
+    ("os:write", range(1, 3)),
+    ("pathlib:Path.mkdir", range(6, 9)),
+    ("os:open", range(1, 7)),
+]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["ENOSPC", "ENOSPC for ever"])
-@pytest.mark.parametrize(("target", "call"), [(target, n) for target, last in CALLS for n in range(1, last + 1)])
+@pytest.mark.parametrize(("target", "call"), [(target, n) for target, calls in CALLS for n in calls])
 def test_a_disk_that_refuses_costs_one_run_and_no_more(home, target, call, what, monkeypatch, capsys):
     before = content(home)
     done = train(home, at=(target, call, what))
