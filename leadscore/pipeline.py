@@ -8,6 +8,7 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -287,7 +288,15 @@ def run(
     from leadscore.model.registry import registration_of
     from leadscore.record import CODE, DATA, IDENTITY, Shelf, make_tracker
     from leadscore.record.ledger import check_ledger, enter, family
-    from leadscore.record.write import record_failure, row_of, write_features, write_run, write_windows
+    from leadscore.record.write import (
+        ended,
+        record_failure,
+        record_run,
+        write_config,
+        write_features,
+        write_run,
+        write_windows,
+    )
 
     plan = plan_run(config)
     code = code_of(plan, registration_of(config.model.name).cls)
@@ -297,34 +306,35 @@ def run(
     root = Path(config.tracking.root)
     check_ledger(root)
     folder = Path(folder or root / f"{datetime.now(UTC):%Y-%m-%d}" / identity["run_id"])
-    shelf = Shelf(folder, identity)
-    try:
-        shelf.json(CODE, code.to_json())
-        windows = walk_to_folds(config, step)
-        _freeze(windows, identity["run_id"])
-        identity = with_content(identity, windows)
-        shelf.json(IDENTITY, identity)
-        write_windows(shelf, windows)
-        shelf.json(DATA, profile(windows.tables))
-        dataset = add_features(windows, step)
-        write_features(shelf, dataset)
-        trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
-        step("recording")
-        enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
-        identity = {**identity, "status": "done"}
-        write_run(shelf, trained)
-        shelf.json(IDENTITY, identity)
-    except BaseException as error:
-        record_failure(shelf, tracker, config, identity, error)
-        raise
-    where = tracker.record(row_of(config, identity, trained), folder)
-    if tell is not None:
-        tell(trained, folder, identity, where)
-    if config.report:
-        from leadscore.report import write_report
+    with closing(Shelf(folder, identity)) as shelf:
+        try:
+            shelf.json(CODE, code.to_json())
+            write_config(shelf, config)
+            windows = walk_to_folds(config, step)
+            _freeze(windows, identity["run_id"])
+            identity = with_content(identity, windows)
+            shelf.json(IDENTITY, identity)
+            write_windows(shelf, windows)
+            shelf.json(DATA, profile(windows.tables))
+            dataset = add_features(windows, step)
+            write_features(shelf, dataset)
+            trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
+            step("recording")
+            enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
+            write_run(shelf, trained)
+            identity = ended(identity, "done")
+            shelf.json(IDENTITY, identity)
+        except BaseException as error:
+            record_failure(shelf, tracker, identity, error)
+            raise
+        where = record_run(shelf, tracker)
+        if tell is not None:
+            tell(trained, folder, identity, where)
+        if config.report:
+            from leadscore.report import write_report
 
-        step("drawing the report")
-        write_report(shelf, identity, trained)
+            step("drawing the report")
+            write_report(shelf, identity, trained)
     return trained
 
 
