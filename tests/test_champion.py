@@ -128,6 +128,8 @@ def test_a_challenger_that_is_not_worse_replaces_the_champion_and_the_verdict_is
     assert (entry["run_id"], entry["replaces"]) == (run_id("b"), run_id("a"))
     assert entry["verdict"]["answer"] == "no evidence"
     assert f"{run_id('b')} is better or worse than {run_id('a')}" in entry["verdict"]["sentence"]
+    shown = json.loads(ask("diff", run_id("a"), run_id("b"), "--json").out)["verdict"]
+    assert entry["verdict"]["sentence"] == shown["text"]
 
 
 def test_a_worse_challenger_is_refused_and_promoted_only_by_force(leave, ask, home):
