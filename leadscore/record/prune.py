@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from leadscore.errors import RecordError
+from leadscore.record.champion import HISTORY
 from leadscore.record.find import Run, read_run, run_folders
 from leadscore.record.lines import read_json_rows
 from leadscore.record.row import INTERRUPTED
@@ -19,7 +20,6 @@ from leadscore.record.shelf import is_at_work
 
 __all__ = ["STATUSES", "Prunable", "Wanted", "delete", "leftovers", "protected_runs", "prunable"]
 
-CHAMPION = "champion.jsonl"
 PRUNED = ".pruned-"  # starts the name of a folder that is being deleted; no hidden folder is ever listed
 STATUSES = ("done", "failed", "cancelled", INTERRUPTED)
 
@@ -61,7 +61,7 @@ def protected_runs(root: Path) -> set[str]:
     RecordError
         When a line of the history is damaged: it may be the one that names the champion.
     """
-    path = root / CHAMPION
+    path = root / HISTORY
     if not path.is_file():
         return set()
     lines = sum(1 for line in path.read_bytes().split(b"\n") if line.strip())
