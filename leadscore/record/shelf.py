@@ -13,12 +13,14 @@ __all__ = [
     "FEATURES",
     "IDENTITY",
     "METRICS",
+    "MIRRORS",
     "MODEL",
     "PREDICTIONS",
     "REPORT",
     "SCHEMA",
     "WINDOWS",
     "Shelf",
+    "write_json",
 ]
 
 IDENTITY = "identity.json"  # written first: a folder with it belongs to one run
@@ -30,6 +32,7 @@ METRICS = "metrics.json"
 PREDICTIONS = "predictions.parquet"
 FEATURES = "features.md"
 REPORT = "report.html"
+MIRRORS = "mirrors.json"  # which copies of the run exist elsewhere; written last
 MODEL = "model"
 
 
@@ -64,11 +67,11 @@ class Shelf:
 
     def json(self, name: str, content: Any) -> None:
         """Write a JSON file, replacing an earlier one whole."""
-        self.text(name, _json(content))
+        write_json(self.folder / name, content)
 
     def text(self, name: str, content: str) -> None:
         """Write a text file in UTF-8, replacing an earlier one whole."""
-        self._replace(name, content.encode())
+        _replace(self.folder / name, content.encode())
 
     def parquet(self, name: str, frame: Any) -> None:
         """Write a frame as Parquet, replacing an earlier one whole."""
@@ -81,18 +84,29 @@ class Shelf:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def _replace(self, name: str, content: bytes) -> None:
-        temporary = self.folder / f".{name}.{os.getpid()}"
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.folder / name)
-        except OSError as error:
-            raise RecordError(f"{self.folder / name} cannot be written: {error.strerror}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, replacing an earlier one whole.
+
+    Raises
+    ------
+    RecordError
+    """
+    _replace(path, _json(content).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _json(content: Any) -> str:

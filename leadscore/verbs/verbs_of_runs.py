@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from leadscore.verbs.syntax import add_json, add_roots, add_verb
+from leadscore.verbs.syntax import add_group, add_json, add_roots, add_verb
 
 __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `diff` and `confirm`."""
+    """Add `diff`, `confirm` and `runs sync`."""
     _diff(group)
     _confirm(group)
+    _sync(add_group(group, "runs", "what is recorded of runs"))
 
 
 def _diff(group: Any) -> None:
@@ -51,3 +52,16 @@ def _confirm(group: Any) -> None:
         "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
     )
     add_json(confirm)
+
+
+def _sync(group: Any) -> None:
+    sync = add_verb(
+        group,
+        "sync",
+        "sync:sync",
+        "copy to Weights & Biases what runs with tracking=wandb could not copy, or copied only offline",
+        composes=False,
+    )
+    add_roots(sync)
+    sync.add_argument("--timeout", metavar="DURATION", help="the longest wait for one run (default: as recorded)")
+    add_json(sync)
