@@ -335,6 +335,7 @@ def run(
 
             step("drawing the report")
             write_report(shelf, identity, trained)
+    tracker.mirror(folder)
     return trained
 
 

@@ -40,6 +40,7 @@ __all__ = [
     "TableConfig",
     "TrackingConfig",
     "ValidationConfig",
+    "WandbTracking",
     "WindowConfig",
 ]
 
@@ -59,7 +60,7 @@ def instant(default: Any = MISSING) -> Any:
     return kept_as("instant", default)
 
 
-def choice(default: str, *words: str) -> Any:
+def choice(default: str | None, *words: str) -> Any:
     return field(default=default, metadata={"choices": words})
 
 
@@ -299,6 +300,21 @@ class TrackingConfig:
 
 
 @dataclass
+class WandbTracking(TrackingConfig):
+    """The log, and a copy of each finished run at Weights & Biases: a mirror, never the record."""
+
+    name: str = "wandb"
+    mode: str | None = choice(None, "online", "offline", "disabled")  # null: what WANDB_MODE says, else online
+    project: str | None = None  # null: what WANDB_PROJECT or wandb's own settings say, else leadscore
+    entity: str | None = None  # null: what WANDB_ENTITY or wandb's own settings say, else the key's own
+    tags: list[str] = field(default_factory=list)  # empty: what WANDB_TAGS says
+    predictions: bool = False  # copy each lead's prediction too: lead data leave the house
+    hash_ids: bool = True  # a copied prediction names its lead by a keyed hash
+    required: bool = False  # a copy that fails makes the run's command fail, after all else is written
+    timeout: str = duration("30s")  # a run waits no longer for its copy
+
+
+@dataclass
 class ComputeConfig:
     """Where a run computes, and what it keeps so that the next one need not: nothing here changes a number."""
 
@@ -365,6 +381,6 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "grouped": GroupedValidation,
         "random": RandomValidation,
     },
-    "tracking": {"csv": TrackingConfig, "none": TrackingConfig},
+    "tracking": {"csv": TrackingConfig, "none": TrackingConfig, "wandb": WandbTracking},
     "compute": {"local": ComputeConfig},
 }

@@ -18,6 +18,7 @@ __all__ = [
     "FEATURES",
     "IDENTITY",
     "METRICS",
+    "MIRRORS",
     "MODEL",
     "PREDICTIONS",
     "REPORT",
@@ -26,6 +27,7 @@ __all__ = [
     "WINDOWS",
     "Shelf",
     "is_at_work",
+    "write_json",
 ]
 
 MARK = ".running"  # locked while a run is at work
@@ -41,6 +43,7 @@ PREDICTIONS = "predictions.parquet"
 FEATURES = "features.md"
 VALUES = "features.parquet"  # the features' values of the validation rows
 REPORT = "report.html"
+MIRRORS = "mirrors.json"  # which copies of the run exist elsewhere; written last
 MODEL = "model"
 
 
@@ -90,23 +93,17 @@ class Shelf:
 
     def json(self, name: str, content: Any) -> None:
         """Write a JSON file, replacing an earlier one whole."""
-        self.text(name, _json(content))
+        write_json(self.folder / name, content)
 
     def text(self, name: str, content: str) -> None:
         """Write a text file in UTF-8, replacing an earlier one whole."""
-        self._replace(name, content.encode())
+        _replace(self.folder / name, content.encode())
 
     def parquet(self, name: str, frame: Any) -> None:
         """Write a frame as Parquet, replacing an earlier one whole."""
         content = BytesIO()
         frame.to_parquet(content, index=False)
-        self._replace(name, content.getvalue())
-
-    def _replace(self, name: str, content: bytes) -> None:
-        try:
-            write_whole(self.folder / name, content)
-        except OSError as error:
-            raise RecordError(f"{self.folder / name} cannot be written: {error.strerror}") from None
+        _replace(self.folder / name, content.getvalue())
 
 
 def is_at_work(folder: Path) -> bool:
@@ -118,6 +115,23 @@ def is_at_work(folder: Path) -> bool:
             return False
     except (Timeout, OSError):  # who may not ask must not touch it either
         return True
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, replacing an earlier one whole.
+
+    Raises
+    ------
+    RecordError
+    """
+    _replace(path, _json(content).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _json(content: Any) -> str:

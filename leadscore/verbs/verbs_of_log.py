@@ -8,7 +8,7 @@ __all__ = ["add_runs_verbs"]
 
 
 def add_runs_verbs(group: Any) -> None:
-    """Add `runs list`, `rebuild` and `prune`."""
+    """Add `runs list`, `rebuild`, `prune` and `sync`."""
     _list(group)
     rebuild = add_verb(
         group,
@@ -21,6 +21,7 @@ def add_runs_verbs(group: Any) -> None:
     rebuild.add_argument("--drop-missing", action="store_true", help="drop rows whose run folder is gone")
     add_json(rebuild)
     _prune(group)
+    _sync(group)
 
 
 def _list(group: Any) -> None:
@@ -63,3 +64,16 @@ def _prune(group: Any) -> None:
     prune.add_argument("--yes", action="store_true", help="delete them")
     add_roots(prune)
     add_json(prune)
+
+
+def _sync(group: Any) -> None:
+    sync = add_verb(
+        group,
+        "sync",
+        "sync:sync",
+        "copy to Weights & Biases what runs with tracking=wandb could not copy, or copied only offline",
+        composes=False,
+    )
+    add_roots(sync)
+    sync.add_argument("--timeout", metavar="DURATION", help="the longest wait for one run (default: as recorded)")
+    add_json(sync)
