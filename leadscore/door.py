@@ -25,6 +25,7 @@ from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.safety import unsafe_parts
 from leadscore.config.schema import Config
+from leadscore.config.secrets import secret_parts
 from leadscore.config.sets import chosen_sets
 from leadscore.errors import ConfigError, LeadscoreError, raise_all
 
@@ -116,7 +117,7 @@ def _task(job: Job) -> Callable[[DictConfig], None]:
         state = HydraConfig.get()
         try:
             # What Hydra composed is checked again: it, and not the check's own composition, is what runs.
-            raise_all(ConfigError, unsafe_parts(tree, state))
+            raise_all(ConfigError, [*secret_parts(tree, state), *unsafe_parts(tree, state)])
             job(check_tree(tree, chosen_sets(state)), Path(state.runtime.output_dir))
         except LeadscoreError as error:
             if state.mode == RunMode.MULTIRUN:  # Hydra would tell only the first failure, and only at the end

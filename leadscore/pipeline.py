@@ -9,7 +9,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,9 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     from leadscore.config.checks import check_job
     from leadscore.config.command import named_plugins
     from leadscore.config.compose import config_loader
+    from leadscore.config.secrets import refuse_secret_words
 
+    refuse_secret_words(overrides)
     load_plugins(named_plugins(overrides))
     with config_loader(config_dir) as loader:
         config = check_job(list(overrides), loader)
@@ -283,6 +285,7 @@ def run(
     LeadscoreError
         After recording the run as failed, with the reason.
     """
+    from leadscore.config.secrets import refuse_secrets
     from leadscore.identity.profile import profile
     from leadscore.identity.run import begin, code_of, with_content
     from leadscore.model.registry import registration_of
@@ -298,6 +301,7 @@ def run(
         write_windows,
     )
 
+    refuse_secrets(asdict(config))
     plan = plan_run(config)
     code = code_of(plan, registration_of(config.model.name).cls)
     identity = begin(config, plan, code)
