@@ -8,10 +8,25 @@ __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `diff`, `verify` and `confirm`."""
+    """Add `show`, `diff`, `verify` and `confirm`."""
+    _show(group)
     _diff(group)
     _verify(group)
     _confirm(group)
+
+
+def _show(group: Any) -> None:
+    show = add_verb(
+        group,
+        "show",
+        "show_run:show_run",
+        "show a run on one page: what it asked and of what, how it did, and how to repeat it",
+        names="RUN",
+        wanted=(1, 1),
+        composes=False,
+    )
+    add_roots(show)
+    add_json(show)
 
 
 def _diff(group: Any) -> None:
