@@ -13,7 +13,7 @@ from leadscore.record.find import Run, all_runs, champion_of, run_of
 from leadscore.verbs.catalog import Catalog, dependents, open_catalog, steps_of
 from leadscore.verbs.say import say, say_json, say_table
 
-__all__ = ["impact"]
+__all__ = ["impact", "impact_of"]
 
 log = logging.getLogger(__name__)
 
@@ -34,27 +34,30 @@ class _Changes:
 
 def impact(arguments: Namespace) -> int:
     """List what depends on a name."""
-    (name,) = arguments.names
-    catalog = open_catalog(arguments)
+    facts = impact_of(arguments.names[0], open_catalog(arguments), arguments.roots)
+    if arguments.json:
+        say_json(facts)
+    else:
+        _say(facts, arguments.roots)
+    return 0
+
+
+def impact_of(name: str, catalog: Catalog, roots: Any) -> dict[str, Any]:
+    """Return the features, sets, experiments and runs that a change of what a name stands for would reach."""
     found = catalog.find(name)
     changes = _Changes(name, frozenset(each.feature.name for each in found), tuple(dependents(name)))
     touched = changes.meant | set(changes.takers)
     known: dict[str, set[str]] = {}  # many runs ask for the same features
-    facts = {
+    return {
         "name": name,
         "concept": found[0].concept or None,
         "chosen": catalog.config.definitions.get(found[0].concept),
         "features": list(changes.takers),
         "sets": [each.name for each in catalog.sets if touched & each.names],
         "experiments": [each.name for each in catalog.experiments if touched & each.names],
-        "runs": list(_runs(changes, catalog, arguments.roots, known)),
-        "champion": _champion(changes, catalog, arguments.roots, known),
+        "runs": list(_runs(changes, catalog, roots, known)),
+        "champion": _champion(changes, catalog, roots, known),
     }
-    if arguments.json:
-        say_json(facts)
-    else:
-        _say(facts, arguments.roots)
-    return 0
 
 
 def _runs(changes: _Changes, catalog: Catalog, roots: Any, known: dict[str, set[str]]) -> Iterator[dict[str, Any]]:

@@ -12,7 +12,7 @@ from typing import NoReturn
 from leadscore import __version__
 from leadscore.verbs.syntax import DOORS, ROOTS, Parser, add_group
 from leadscore.verbs.verbs_of_champion import add_champion_verbs
-from leadscore.verbs.verbs_of_features import add_data_verbs, add_feature_verbs
+from leadscore.verbs.verbs_of_features import add_data_verbs, add_definition_verbs, add_feature_verbs
 from leadscore.verbs.verbs_of_log import add_runs_verbs
 from leadscore.verbs.verbs_of_runs import add_run_verbs
 
@@ -105,6 +105,7 @@ def _grammar() -> Parser:
     add_feature_verbs(
         add_group(groups, "features", "what features there are, what they mean, and whether they keep their word")
     )
+    add_definition_verbs(groups)
     add_data_verbs(add_group(groups, "data", "what is kept of the data on this machine"))
     add_runs_verbs(
         add_group(
