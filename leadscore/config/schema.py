@@ -196,9 +196,10 @@ class GivenWindow(WindowConfig):
 
 @dataclass
 class ModelConfig:
-    """A model's name; each model's own dataclass adds its parameters."""
+    """A model's name and what every model may have; each model's own dataclass adds its parameters."""
 
     name: str = MISSING
+    calibration: str = choice("none", "none", "sigmoid", "isotonic", "auto")  # learned on the inner fold
 
 
 @dataclass
@@ -245,7 +246,7 @@ class ValidationConfig:
     name: str = MISSING
     embargo: str = kept_as("embargo", "0d")  # added to the horizon in the purge; covers late events; auto: measured
     seeds: int = number(1, at_least=1)  # fits of each fold: the first on its training rows, others on resampled leads
-    inner_share: float = number(0.2, above=0, below=1)  # of the training rows, held out for model.early_stopping
+    inner_share: float = number(0.2, above=0, below=1)  # of the training rows, for early_stopping and calibration
     seal: str | None = duration(None)  # a last period of this length is kept away for `leadscore confirm`
 
 
