@@ -171,7 +171,7 @@ def test_a_calibration_file_of_another_shape_is_refused(tmp_path, change):
     path.with_name("manifest.json").write_bytes(
         store._canonical({**content, "sha256": store._sha256(store._canonical(content))})
     )
-    with pytest.raises(ModelError, match="is intact, but this leadscore .* cannot read it"):
+    with pytest.raises(ModelError, match=r"is intact, but this leadscore .* cannot read it"):
         load_model(tmp_path / "model")
 
 
