@@ -23,9 +23,8 @@ def overconfident(n, seed=0):
     """Scores whose log-odds are twice too large and one too high, and labels."""
     rng = np.random.default_rng(seed)
     true = rng.normal(-1, 1, n)
-    return pd.Series(1 / (1 + np.exp(-(2 * true + 1)))), pd.Series(
-        (rng.random(n) < 1 / (1 + np.exp(-true))).astype(int)
-    )
+    y = pd.Series((rng.random(n) < 1 / (1 + np.exp(-true))).astype("int64"))
+    return pd.Series(1 / (1 + np.exp(-(2 * true + 1)))), y
 
 
 def test_sigmoid_finds_the_line_back():

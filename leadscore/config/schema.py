@@ -209,6 +209,7 @@ class LogisticModel(ModelConfig):
     name: str = "logistic"
     C: float = number(1.0, above=0)  # inverse strength of the penalty
     max_iter: int = number(1_000, at_least=1)
+    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
 
 
 @dataclass
@@ -224,6 +225,8 @@ class LightgbmModel(ModelConfig):
     colsample_bytree: float = number(0.8, above=0, at_most=1)
     reg_lambda: float = number(5.0, at_least=0)
     early_stopping: int | None = number(None, at_least=1)  # trees without a gain on the inner fold; null: never stop
+    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
+    monotone: dict[str, str] = field(default_factory=dict)  # feature -> rises | falls: what more of it never undoes
     num_threads: int = unhashed(1, at_least=1)
 
 
