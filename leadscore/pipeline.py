@@ -105,6 +105,7 @@ def load_plugins(modules: Sequence[str]) -> None:
 def plan_run(config: Config) -> "Plan":
     """Look up every name in the config, with the user's plugins loaded; no data is read."""
     from leadscore.features import make_plan
+    from leadscore.model.monotone import check_monotone
     from leadscore.model.registry import registration_of
 
     load_plugins(config.plugins)
@@ -114,7 +115,9 @@ def plan_run(config: Config) -> "Plan":
         )
     _refuse_unknown_codes(config.checks.mute)
     numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
-    return make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
+    plan = make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
+    check_monotone(getattr(config.model, "monotone", {}), {each.name: each.dtype for each in plan.columns})
+    return plan
 
 
 def _refuse_unknown_codes(codes: Sequence[str]) -> None:

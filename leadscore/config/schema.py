@@ -197,9 +197,10 @@ class GivenWindow(WindowConfig):
 
 @dataclass
 class ModelConfig:
-    """A model's name; each model's own dataclass adds its parameters."""
+    """A model's name and what every model may have; each model's own dataclass adds its parameters."""
 
     name: str = MISSING
+    calibration: str = choice("none", "none", "sigmoid", "isotonic", "auto")  # learned on the inner fold
 
 
 @dataclass
@@ -209,6 +210,7 @@ class LogisticModel(ModelConfig):
     name: str = "logistic"
     C: float = number(1.0, above=0)  # inverse strength of the penalty
     max_iter: int = number(1_000, at_least=1)
+    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
 
 
 @dataclass
@@ -224,6 +226,8 @@ class LightgbmModel(ModelConfig):
     colsample_bytree: float = number(0.8, above=0, at_most=1)
     reg_lambda: float = number(5.0, at_least=0)
     early_stopping: int | None = number(None, at_least=1)  # trees without a gain on the inner fold; null: never stop
+    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
+    monotone: dict[str, str] = field(default_factory=dict)  # feature -> rises | falls: what more of it never undoes
     num_threads: int = unhashed(1, at_least=1)
 
 
@@ -246,7 +250,7 @@ class ValidationConfig:
     name: str = MISSING
     embargo: str = kept_as("embargo", "0d")  # added to the horizon in the purge; covers late events; auto: measured
     seeds: int = number(1, at_least=1)  # fits of each fold: the first on its training rows, others on resampled leads
-    inner_share: float = number(0.2, above=0, below=1)  # of the training rows, held out for model.early_stopping
+    inner_share: float = number(0.2, above=0, below=1)  # of the training rows, for early_stopping and calibration
     seal: str | None = duration(None)  # a last period of this length is kept away for `leadscore confirm`
 
 
