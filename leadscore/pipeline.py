@@ -282,6 +282,7 @@ def run(
     LeadscoreError
         After recording the run as failed, with the reason.
     """
+    from leadscore.handover import serving_of
     from leadscore.identity.profile import profile
     from leadscore.identity.run import begin, code_of, with_content
     from leadscore.model.registry import registration_of
@@ -312,7 +313,7 @@ def run(
         step("recording")
         enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
         identity = {**identity, "status": "done"}
-        write_run(shelf, trained)
+        write_run(shelf, trained, serving_of(trained, identity))
         shelf.json(IDENTITY, identity)
     except BaseException as error:
         record_failure(shelf, tracker, config, identity, error)

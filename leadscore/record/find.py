@@ -93,6 +93,13 @@ class Run:
 
         return load_model(self.folder / MODEL)
 
+    @cached_property
+    def serving(self) -> Any:
+        """A `Serving`: what the saved model knows of its training; checked as `model` is."""
+        from leadscore.model import load_serving
+
+        return load_serving(self.folder / MODEL)
+
     def _json(self, name: str) -> dict[str, Any]:
         loaded = json.loads(self._file(name).read_text(encoding="utf-8"))
         assert isinstance(loaded, dict)
