@@ -46,7 +46,7 @@ def _story(step: "Planned") -> str:
     """Return which story a column tells: what it reads, and what it asks of that.
 
     Of the lead's row: the columns read; a feature that reads none but the creation time stands alone. Of events: their
-    types and filters, and whether it asks how much, how lately, or which.
+    types and filters, and whether it asks how much, how lately, since when, or which.
     """
     each = step.feature
     if each.source == "leads":
@@ -62,7 +62,8 @@ def _story(step: "Planned") -> str:
 def _theme(each: "Feature") -> str:
     if each.dtype == "category":
         return "which"
-    return "how lately" if _age(each) is not None else "how much"
+    age = _age(each)
+    return "how much" if age is None else {"last": "how lately", "first": "since when"}[age[0]]
 
 
 def _age(each: "Feature") -> tuple[str, str] | None:
