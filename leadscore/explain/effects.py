@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["effects"]
+__all__ = ["effects", "evenly"]
 
 ROWS = 2_000
 LEVELS = 10
@@ -37,7 +37,7 @@ def effects(
         A feature each: `feature`, `kind`, `rows`, `values` (rising, or the most frequent first; None is missing) and
         `probability`, the mean at each value.
     """
-    some = X.iloc[np.unique(np.linspace(0, len(X) - 1, min(ROWS, len(X))).round().astype("int64"))]
+    some = evenly(X, ROWS)
     told = []
     for name in features:
         values = _values(training[name])
@@ -47,6 +47,17 @@ def effects(
             {"feature": name, "kind": kind, "rows": len(some), "values": values, "probability": means},
         )
     return told
+
+
+def evenly(X: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return all rows, or so many of them evenly spread.
+
+    Examples
+    --------
+    >>> evenly(pd.DataFrame({"a": range(9)}), 3)["a"].tolist()
+    [0, 4, 8]
+    """
+    return X if len(X) <= rows else X.iloc[np.linspace(0, len(X) - 1, rows).round().astype("int64")]
 
 
 def _values(column: pd.Series) -> list[float | str | None]:

@@ -1,5 +1,6 @@
 """`leadscore show RUN --lead ID`: why one lead got its probability, column by column."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from leadscore.serving import Serving
 
 __all__ = ["LeadPage", "LeadRow", "lead_page", "say_lead"]
+
+TOLERANCE = 1e-6  # to which the contributions of a model without calibration add up
 
 
 @dataclass(frozen=True)
@@ -217,13 +220,16 @@ def say_lead(page: LeadPage, *, as_json: bool = False) -> None:
     say_table(headings, rows, whole=("column",), right=("value", "typical", "adds", "story adds"))
     say()
     moved = page.log_odds - page.base
+    calibrated = abs(1 / (1 + math.exp(-page.log_odds)) - page.probability) > TOLERANCE
     say(
         f"log-odds: {page.base:+.3f} for the average lead, {moved:+.3f} from the columns above, together "
-        f"{page.log_odds:+.3f}: a probability of {page.probability:.3f}"
+        f"{page.log_odds:+.3f}{', and calibrated' if calibrated else ''}: a probability of {page.probability:.3f}"
     )
 
 
 def _plain(value: float | str | None) -> str:
     if value is None:
         return "missing"
-    return value if isinstance(value, str) else f"{value:,.4g}"
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"
