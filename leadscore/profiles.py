@@ -70,18 +70,16 @@ class ColumnProfile:
 
         if pd.api.types.is_numeric_dtype(values.dtype):
             return cls._of_numbers(values.to_numpy(dtype="float64"))
-        counts = values.value_counts()
-        counts = counts.iloc[sorted(range(len(counts)), key=lambda at: (-counts.iloc[at], str(counts.index[at])))]
-        n = len(values)
-        listed, rest = counts.iloc[:LISTED], counts.iloc[LISTED:]
+        counts = sorted(values.value_counts().items(), key=lambda pair: (-pair[1], str(pair[0])))
+        n, listed, rest = len(values), counts[:LISTED], counts[LISTED:]
         return cls(
             "category",
             n,
             _share(int(values.isna().sum()), n),
-            typical=str(counts.index[0]) if len(counts) else None,
-            levels={str(level): int(count) / n for level, count in listed.items()},
-            rare=tuple(str(level) for level in rest.index[:REMEMBERED]),
-            other=_share(int(rest.sum()), n),
+            typical=str(counts[0][0]) if counts else None,
+            levels={str(level): int(count) / n for level, count in listed},
+            rare=tuple(str(level) for level, _ in rest[:REMEMBERED]),
+            other=_share(sum(int(count) for _, count in rest), n),
         )
 
     @classmethod

@@ -69,9 +69,8 @@ def _values(column: pd.Series) -> list[float | str | None]:
             deciles = np.unique([known.min(), *deciles, known.max()])
         values += deciles.tolist()
     elif len(known):
-        counts = known.value_counts()
-        order = sorted(range(len(counts)), key=lambda at: (-counts.iloc[at], str(counts.index[at])))
-        values += [str(counts.index[at]) for at in order[:LEVELS]]
+        counts = sorted(known.value_counts().items(), key=lambda pair: (-pair[1], str(pair[0])))
+        values += [str(level) for level, _ in counts[:LEVELS]]
     return [*values, None] if len(known) < len(column) else values
 
 
