@@ -201,8 +201,9 @@ class ColumnProfile:
         places = {**dict.fromkeys(self.rare, rare), **{level: place for place, level in enumerate(self.levels)}}
         column = values if isinstance(values, pd.Series) else pd.Series(values, dtype="object")
         codes, levels = pd.factorize(column)  # -1 is missing, and takes the last place
-        of_level: Array = np.array([*(places.get(str(each), rare + 1) for each in levels), rare + 2], dtype="int64")
-        return of_level[codes]
+        of_level = np.array([*(places.get(str(each), rare + 1) for each in levels), rare + 2], dtype="int64")
+        placed: Array = of_level[codes]
+        return placed
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
