@@ -12,14 +12,28 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["build_dataset", "compose", "diff_runs", "load_events", "open_run", "run", "train_model"]
+__all__ = [
+    "build_dataset",
+    "champion_at",
+    "compose",
+    "diff_runs",
+    "load_events",
+    "open_run",
+    "promote",
+    "rollback",
+    "run",
+    "train_model",
+]
 
 _HOMES = {
     "build_dataset": "leadscore.pipeline",
+    "champion_at": "leadscore.record.champion",
     "compose": "leadscore.pipeline",
     "diff_runs": "leadscore.changes",
     "load_events": "leadscore.data",
     "open_run": "leadscore.record",
+    "promote": "leadscore.promotion",
+    "rollback": "leadscore.record.champion",
     "run": "leadscore.pipeline",
     "train_model": "leadscore.pipeline",
 }

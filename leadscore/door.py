@@ -1,11 +1,14 @@
 """How the command line gets in: every job of the command is composed and checked before the first one starts.
 
 Hydra then composes again and does what it is good at: folders, multirun, logging. A user's mistake is one
-message without a traceback and exit status 1; a job that fails while running never stops the others.
+message without a traceback and exit status 1; a job that fails while running never stops the others. Who stops the
+command stops them all.
 """
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.safety import unsafe_parts
 from leadscore.config.schema import Config
+from leadscore.config.secrets import secret_parts
 from leadscore.config.sets import chosen_sets
 from leadscore.errors import ConfigError, LeadscoreError, raise_all
 
@@ -82,7 +86,30 @@ def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[
     except LeadscoreError as error:
         sys.exit(f"leadscore: {error}")
     register_configs()
-    hydra.main(version_base="1.3", config_path=str(CONF), config_name=PRIMARY)(_task(job))()
+    with _stoppable():
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=PRIMARY)(_task(job))()
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM as Python has Ctrl-C: what is at work winds up and writes down how it ended."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Leave with what shells expect of a stopped command, 130 or 143, and without a traceback."""
+
+    def terminate(*_: object) -> None:
+        raise Terminated("stopped by SIGTERM")
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
+        print(f"leadscore: {str(stop) or 'stopped by Ctrl-C'}", file=sys.stderr)  # noqa: T201
+        sys.exit(128 + number)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _task(job: Job) -> Callable[[DictConfig], None]:
@@ -90,7 +117,7 @@ def _task(job: Job) -> Callable[[DictConfig], None]:
         state = HydraConfig.get()
         try:
             # What Hydra composed is checked again: it, and not the check's own composition, is what runs.
-            raise_all(ConfigError, unsafe_parts(tree, state))
+            raise_all(ConfigError, [*secret_parts(tree, state), *unsafe_parts(tree, state)])
             job(check_tree(tree, chosen_sets(state)), Path(state.runtime.output_dir))
         except LeadscoreError as error:
             if state.mode == RunMode.MULTIRUN:  # Hydra would tell only the first failure, and only at the end

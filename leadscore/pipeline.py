@@ -8,7 +8,8 @@ import importlib
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,9 @@ def compose(overrides: Sequence[str] = (), *, config_dir: str | Path | None = No
     from leadscore.config.checks import check_job
     from leadscore.config.command import named_plugins
     from leadscore.config.compose import config_loader
+    from leadscore.config.secrets import refuse_secret_words
 
+    refuse_secret_words(overrides)
     load_plugins(named_plugins(overrides))
     with config_loader(config_dir) as loader:
         config = check_job(list(overrides), loader)
@@ -102,6 +105,7 @@ def load_plugins(modules: Sequence[str]) -> None:
 def plan_run(config: Config) -> "Plan":
     """Look up every name in the config, with the user's plugins loaded; no data is read."""
     from leadscore.features import make_plan
+    from leadscore.model.monotone import check_monotone
     from leadscore.model.registry import registration_of
 
     load_plugins(config.plugins)
@@ -111,7 +115,9 @@ def plan_run(config: Config) -> "Plan":
         )
     _refuse_unknown_codes(config.checks.mute)
     numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
-    return make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
+    plan = make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
+    check_monotone(getattr(config.model, "monotone", {}), {each.name: each.dtype for each in plan.columns})
+    return plan
 
 
 def _refuse_unknown_codes(codes: Sequence[str]) -> None:
@@ -282,14 +288,24 @@ def run(
     LeadscoreError
         After recording the run as failed, with the reason.
     """
+    from leadscore.config.secrets import refuse_secrets
     from leadscore.handover import serving_of
     from leadscore.identity.profile import profile
     from leadscore.identity.run import begin, code_of, with_content
     from leadscore.model.registry import registration_of
     from leadscore.record import CODE, DATA, IDENTITY, Shelf, make_tracker
     from leadscore.record.ledger import check_ledger, enter, family
-    from leadscore.record.write import record_failure, row_of, write_features, write_run, write_windows
+    from leadscore.record.write import (
+        ended,
+        record_failure,
+        record_run,
+        write_config,
+        write_features,
+        write_run,
+        write_windows,
+    )
 
+    refuse_secrets(asdict(config))
     plan = plan_run(config)
     code = code_of(plan, registration_of(config.model.name).cls)
     identity = begin(config, plan, code)
@@ -298,34 +314,36 @@ def run(
     root = Path(config.tracking.root)
     check_ledger(root)
     folder = Path(folder or root / f"{datetime.now(UTC):%Y-%m-%d}" / identity["run_id"])
-    shelf = Shelf(folder, identity)
-    try:
-        shelf.json(CODE, code.to_json())
-        windows = walk_to_folds(config, step)
-        _freeze(windows, identity["run_id"])
-        identity = with_content(identity, windows)
-        shelf.json(IDENTITY, identity)
-        write_windows(shelf, windows)
-        shelf.json(DATA, profile(windows.tables))
-        dataset = add_features(windows, step)
-        write_features(shelf, dataset)
-        trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
-        step("recording")
-        enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
-        identity = {**identity, "status": "done"}
-        write_run(shelf, trained, serving_of(trained, identity))
-        shelf.json(IDENTITY, identity)
-    except BaseException as error:
-        record_failure(shelf, tracker, config, identity, error)
-        raise
-    where = tracker.record(row_of(config, identity, trained), folder)
-    if tell is not None:
-        tell(trained, folder, identity, where)
-    if config.report:
-        from leadscore.report import write_report
+    with closing(Shelf(folder, identity)) as shelf:
+        try:
+            shelf.json(CODE, code.to_json())
+            write_config(shelf, config)
+            windows = walk_to_folds(config, step)
+            _freeze(windows, identity["run_id"])
+            identity = with_content(identity, windows)
+            shelf.json(IDENTITY, identity)
+            write_windows(shelf, windows)
+            shelf.json(DATA, profile(windows.tables))
+            dataset = add_features(windows, step)
+            write_features(shelf, dataset)
+            trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
+            step("recording")
+            enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
+            write_run(shelf, trained, serving_of(trained, identity))
+            identity = ended(identity, "done")
+            shelf.json(IDENTITY, identity)
+        except BaseException as error:
+            record_failure(shelf, tracker, identity, error)
+            raise
+        where = record_run(shelf, tracker)
+        if tell is not None:
+            tell(trained, folder, identity, where)
+        if config.report:
+            from leadscore.report import write_report
 
-        step("drawing the report")
-        write_report(shelf, identity, trained)
+            step("drawing the report")
+            write_report(shelf, identity, trained)
+    tracker.mirror(folder)
     return trained
 
 

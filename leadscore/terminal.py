@@ -80,7 +80,7 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     _show_data(console, dataset)
     for result in run.folds:
         measured = result.evaluation
-        inner = f" ({result.n_inner:,} of them held out for early stopping)" if result.n_inner else ""
+        inner = f" ({result.n_inner:,} of them the inner fold)" if result.n_inner else ""
         console.print(
             f"fold {result.number}    train {result.n_train:,}{inner}, purged {result.n_purged:,}, "
             f"validate {measured.n:,} ({measured.positives:,} converted, base rate {measured.base_rate:.3f})"

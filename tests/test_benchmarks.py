@@ -120,3 +120,23 @@ def test_a_process_of_its_own_says_what_it_measured_or_why_it_could_not(
     assert "no_such_way" in place.run(place.job("no_such_way", 2_000))["failed"]
     for name in [name for name in sys.modules if name.startswith("feature_ways")]:
         del sys.modules[name]
+
+
+def test_the_log_is_measured_against_plain_appends(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    log = importlib.import_module("log")
+    try:
+        log.main(["--rounds", "1", "--writers", "2", "--rows", "3", "--long", "30"])
+    finally:
+        del sys.modules["log"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "2 processes x 3 rows of 20,000 bytes"
+    assert [line.split(" median")[0].strip() for line in lines[1:6]] == [
+        *log.WAYS,
+        "append_row / plain, waiting for the disk",
+        "append_row / plain",
+    ]
+    assert lines[6].startswith("a log of 30 rows")
+    assert all("goal 2" in line for line in lines[8:])

@@ -50,6 +50,7 @@ WALKERS = {
     "changes",
     "confirmation",
     "repetition",
+    "promotion",
     "door",
     "train",
     "terminal",

@@ -11,7 +11,11 @@ from leadscore.model import load_model, make_model, model_names, save_model
 CONFIGS = {
     "logistic": LogisticModel(),
     "lightgbm": LightgbmModel(n_estimators=20, min_child_samples=10),
+    "lightgbm stopped early": LightgbmModel(n_estimators=40, min_child_samples=10, early_stopping=5),
+    "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
+    "lightgbm, isotonic": LightgbmModel(n_estimators=20, min_child_samples=10, calibration="isotonic"),
     "baseline": BaselineModel(),
+    "baseline, auto": BaselineModel(calibration="auto"),
     "baseline by sessions": BaselineModel(rank_by="sessions, 7d", descending=True),
 }
 
@@ -45,6 +49,16 @@ def observations(n, seed):
     return X, pd.Series(label, index=index, name="label")
 
 
+def fit(config, seed, X, y):
+    """Fit, on what is left when every fifth row is the inner fold of a model that wants one."""
+    model = make_model(config, seed)
+    if not model.wants_held_out:
+        return model.fit(X, y)
+    inner = np.arange(len(X)) % 5 == 4 if len(X) > 2 else np.full(len(X), True)
+    rest = ~inner if len(X) > 2 else inner
+    return model.fit(X[rest], y[rest], (X[inner], y[inner]))
+
+
 @pytest.fixture(scope="module")
 def training():
     return observations(300, seed=1)
@@ -56,6 +70,18 @@ def later():
     return X
 
 
+def assert_adds_up(model, X):
+    """Add up to the log-odds of the probability, or of the probability before isotonic calibration, as it says."""
+    explanation, p = model.explain(X), model.predict_proba(X)
+    if explanation.scale == "log-odds before calibration":
+        assert model.calibration.map.method == "isotonic"
+        p = model.inner.predict_proba(X)
+    else:
+        assert explanation.scale == "log-odds"
+    total = explanation.base + explanation.contributions.sum(axis=1)
+    np.testing.assert_allclose(total, np.log(p) - np.log1p(-p), rtol=0, atol=1e-6)
+
+
 @pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
 def config(request):
     return request.param
@@ -63,7 +89,7 @@ def config(request):
 
 @pytest.fixture
 def model(config, training):
-    return make_model(config, seed=3).fit(*training)
+    return fit(config, 3, *training)
 
 
 def test_every_registered_model_is_held_to_this():
@@ -82,12 +108,15 @@ def test_probabilities_are_finite_in_range_and_keep_the_index(model, later):
 def test_the_mean_probability_on_training_rows_is_near_the_base_rate(model, training):
     X, y = training
 
+    if model.wants_held_out:  # calibrated on every fifth row, stopped early by it: fitted on the others
+        rows = np.arange(len(X)) % 5 == 4
+        X, y = (X[rows], y[rows]) if model.calibration else (X[~rows], y[~rows])
     assert model.predict_proba(X).mean() == pytest.approx(y.mean(), abs=0.02)
 
 
 def test_the_same_seed_gives_the_same_scores_bit_for_bit(config, training, later):
-    first = make_model(config, seed=5).fit(*training).predict_proba(later)
-    second = make_model(config, seed=5).fit(*training).predict_proba(later)
+    first = fit(config, 5, *training).predict_proba(later)
+    second = fit(config, 5, *training).predict_proba(later)
 
     pd.testing.assert_series_equal(first, second, check_exact=True)
 
@@ -141,18 +170,15 @@ def test_unseen_categories_and_missing_values_get_a_score_that_adds_up(model, la
     p = model.predict_proba(strange)
 
     assert p.min() == p.max()
-    assert model.explain(strange).log_odds().iloc[0] == pytest.approx(np.log(p.iloc[0] / (1 - p.iloc[0])), abs=1e-6)
+    assert_adds_up(model, strange)
 
 
 def test_contributions_add_up_to_the_log_odds(model, later):
-    p = model.predict_proba(later)
     explanation = model.explain(later)
 
     assert explanation.contributions.index.equals(later.index)
     assert list(explanation.contributions.columns) == list(later.columns)
-    np.testing.assert_allclose(
-        explanation.base + explanation.contributions.sum(axis=1), np.log(p) - np.log1p(-p), rtol=0, atol=1e-6
-    )
+    assert_adds_up(model, later)
 
 
 def test_a_constant_column_explains_nothing(model, later):
@@ -196,15 +222,15 @@ def test_no_rows_give_no_scores_and_no_explanation(model, later):
 def test_one_class_is_refused_with_counts(config, training):
     X, y = training
 
-    with pytest.raises(ModelError, match="y has one class only: 0 of 300 training rows converted"):
-        make_model(config, seed=0).fit(X, y * 0)
+    with pytest.raises(ModelError, match=r"y has one class only: 0 of \d+ training rows converted"):
+        fit(config, 0, X, y * 0)
 
 
 def test_two_rows_are_enough_to_fit(config, training):
     X, y = training
     two = [y.argmax(), y.argmin()]
 
-    p = make_model(config, seed=0).fit(X.iloc[two], y.iloc[two]).predict_proba(X.iloc[two])
+    p = fit(config, 0, X.iloc[two], y.iloc[two]).predict_proba(X.iloc[two])
 
     assert p.between(0.01, 0.99).all()
 
@@ -213,7 +239,7 @@ def test_input_is_left_as_it_was(config, training):
     X, y = training
     X_before, y_before = X.copy(), y.copy()
 
-    model = make_model(config, seed=0).fit(X, y)
+    model = fit(config, 0, X, y)
     model.predict_proba(X)
     model.explain(X)
 
@@ -223,9 +249,12 @@ def test_input_is_left_as_it_was(config, training):
 
 def test_a_second_fit_forgets_the_first(config, training, later):
     X, y = training
-    refitted = make_model(config, seed=0).fit(*observations(200, seed=9)).fit(X, y)
+    refitted = fit(config, 0, *observations(200, seed=9))
+    inner = (X[4::5], y[4::5]) if refitted.wants_held_out else None
+    rest = [name not in X.index[4::5] for name in X.index] if inner else slice(None)
+    refitted.fit(X[rest], y[rest], inner)
 
-    fresh = make_model(config, seed=0).fit(X, y)
+    fresh = fit(config, 0, X, y)
 
     pd.testing.assert_series_equal(refitted.predict_proba(later), fresh.predict_proba(later), check_exact=True)
 

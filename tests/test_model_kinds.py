@@ -1,7 +1,7 @@
 """What is particular to each model that leadscore ships."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -146,7 +146,7 @@ def test_logistic_can_be_read_in_its_file(numbers, tmp_path):
 
     saved = json.loads((tmp_path / "model" / "logistic.json").read_text())
 
-    assert saved["config"] == {"name": "logistic", "C": 1.0, "max_iter": 1000}
+    assert saved["config"] == asdict(LogisticModel())
     assert saved["terms"]["sessions"]["coefficients"][0] > 0.5
     assert saved["terms"]["sessions"]["encoding"]["median"] == numbers[0]["sessions"].median()
 

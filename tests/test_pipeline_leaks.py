@@ -2,9 +2,9 @@
 
 The check: validation and purged rows get other values, categories and labels, and every fitted state must stay as it
 was, bit for bit. Each leak is planted once to show that the check would catch it. What a model is tuned on, the inner
-fold, is cut from the training rows by the rule that cut the fold. leadscore has no calibrator and no threshold yet; for
-those the seam is tested: a model is handed training rows alone, and what was fitted does not change while it is
-measured. The last test fails when one of them comes.
+fold, is cut from the training rows by the rule that cut the fold. leadscore has no threshold yet; for it the seam is
+tested: a model is handed training rows alone, and what was fitted does not change while it is measured. The last test
+fails when one comes.
 """
 
 import dataclasses
@@ -32,6 +32,7 @@ from leadscore.config.schema import (
 from leadscore.errors import DataError, WindowError
 from leadscore.features import FeatureTable, make_plan
 from leadscore.model import model_names, save_model
+from leadscore.model.calibration import fit_calibration
 from leadscore.pipeline import compose, train_model
 from leadscore.results import Dataset
 from leadscore.split import inner_fold, make_folds
@@ -53,6 +54,10 @@ MODELS = {
     "logistic": LogisticModel(),
     "lightgbm": LightgbmModel(n_estimators=5, min_child_samples=5),
     "lightgbm stopped early": LightgbmModel(n_estimators=40, min_child_samples=5, early_stopping=3, learning_rate=0.2),
+    "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
+    "lightgbm stopped early, isotonic": LightgbmModel(
+        n_estimators=20, min_child_samples=5, early_stopping=3, calibration="isotonic"
+    ),
     "baseline": BaselineModel(),
     "baseline by recency": BaselineModel(rank_by="days_since_last_event"),
 }
@@ -193,14 +198,15 @@ def test_every_fit_is_handed_training_rows_alone(config, protocol):
         assert not set(trained.folds[0].probability.index) & set(may)
 
 
-def test_measuring_a_model_leaves_it_as_it_was_fitted(config, tmp_path):
+@pytest.mark.parametrize("model", ["lightgbm", "lightgbm stopped early, isotonic"])
+def test_measuring_a_model_leaves_it_as_it_was_fitted(config, tmp_path, model):
     """A calibrator, a threshold or a number of trees chosen on validation rows would be put into it after the fit."""
     protocol = PROTOCOLS["holdout"]
     dataset = make_dataset(config, protocol)
-    asked = replace(config, model=MODELS["lightgbm"], validation=replace(protocol, seeds=1))
+    asked = replace(config, model=MODELS[model], validation=replace(protocol, seeds=1))
     fits, _ = fits_of(train_model, dataset, asked)
     for number, fit in enumerate(fits):
-        again = leadscore.model.make_model(fit.model.inner.config, asked.seed).fit(fit.X, fit.y)
+        again = leadscore.model.make_model(fit.model.inner.config, asked.seed).fit(fit.X, fit.y, fit.held_out)
         measured, fresh = (
             save_model(each, tmp_path / f"{number}{name}", {})["files"]
             for name, each in (("a", fit.model), ("b", again))
@@ -319,7 +325,25 @@ def _validated(dataset: Dataset, config: Any) -> tuple[pd.Series, pd.Series]:
 
 def calibrated_on_validation_rows(dataset: Dataset, config: Any) -> list[float]:
     label, p = _validated(dataset, config)
-    return [float(each) for each in np.polyfit(p, label, 1)]
+    calibration, _ = fit_calibration("sigmoid", p, label)
+    return [calibration.map.slope, calibration.map.intercept]
+
+
+def tuned_on_validation_rows(dataset: Dataset, config: Any) -> Any:
+    """As if the inner fold were cut from the wrong side."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("leadscore.training._TrainingParts.fit", _fit_on_both_sides(dataset))
+        return train_model(dataset, replace(config, model=LogisticModel(calibration="sigmoid")))
+
+
+def _fit_on_both_sides(dataset: Dataset) -> Any:
+    (fold,), frame = dataset.folds, dataset.observations.frame
+    valid = fold.valid(frame).to_numpy()
+
+    def fit(parts: Any, model: Any, X: pd.DataFrame, y: pd.Series, taken: Any = None) -> None:
+        model.fit(X, y, (dataset.X[valid], dataset.y[valid]))
+
+    return fit
 
 
 def threshold_on_validation_rows(dataset: Dataset, config: Any) -> list[float]:
@@ -345,6 +369,7 @@ PLANTED = [
     selected_on_all_rows,
     filled_with_the_median_of_all_rows,
     calibrated_on_validation_rows,
+    tuned_on_validation_rows,
     threshold_on_validation_rows,
     stopped_early_on_validation_rows,
 ]
@@ -356,6 +381,15 @@ def test_a_planted_leak_is_caught(config, tmp_path, protocol, leak):
     validation = replace(PROTOCOLS[protocol], seeds=1)
     asked = replace(config, validation=validation)
     assert moved(leak, make_dataset(config, validation), asked, tmp_path)
+
+
+@pytest.mark.parametrize("leak", [calibrated_on_validation_rows, tuned_on_validation_rows])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_calibrator_of_validation_rows_is_caught_in_every_protocol(config, tmp_path, protocol, leak):
+    validation = replace(PROTOCOLS[protocol], seeds=1)
+    for number, each in enumerate(alone(make_dataset(config, validation))):
+        (tmp_path / str(number)).mkdir()
+        assert moved(leak, each, replace(config, validation=validation), tmp_path / str(number))
 
 
 # --- planted: P3, P4: what stands on both sides -----------------------------------------------------------
@@ -440,8 +474,8 @@ def test_every_registered_model_and_protocol_is_held_to_this():
 
 
 def test_what_will_be_fitted_besides_models_brings_its_own_test():
-    """No key asks for calibration, a threshold or a selection yet: who adds one replaces this."""
+    """No key asks for a threshold or a selection yet: who adds one replaces this."""
     schemas = [*SCHEMAS["model"].values(), *SCHEMAS["validation"].values()]
     keys = {field.name for schema in schemas for field in dataclasses.fields(schema)}
-    words = ("calibrat", "threshold", "select")
+    words = ("threshold", "select")
     assert not [key for key in keys if any(word in key for word in words)], json.dumps(sorted(keys))

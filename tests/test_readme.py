@@ -110,6 +110,28 @@ def test_the_output_shown_is_what_the_command_prints(home):
     assert VARIES.sub(r"\1", shown).split() == VARIES.sub(r"\1", printed).split()
 
 
+def as_it_varies_not(text: str) -> list[str]:
+    """Lines without run ids, times and the widths that follow from them."""
+    text = re.sub(r"\d{8}T\d{6}-[0-9a-f]{8}", "RUN", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "WHEN", text)
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def test_the_story_is_told_as_it_is_shown(home, monkeypatch):
+    """Baseline, sessions, what changed, promote, a mistake, back: each line shown is printed, in this order."""
+    told = re.search(r"## What changed.*?(?=^## )", README, re.DOTALL | re.MULTILINE)[0]
+    script = "\n".join(text for kind, text in BLOCK.findall(told) if kind == "bash")
+    monkeypatch.setenv("LOGNAME", "operator")
+    folder = home / "story"
+    folder.mkdir()
+    printed = " ".join(as_it_varies_not(shell(script, folder)))
+    place = 0
+    for shown in re.findall(r"<!-- story -->\n```text\n(.*?)```", told, re.DOTALL):
+        for line in as_it_varies_not(shown):
+            assert line in printed[place:]
+            place = printed.index(line, place) + len(line)
+
+
 def test_every_choice_of_every_group_has_a_first_line_that_says_what_it_is():
     for file in sorted((ROOT / "conf").glob("*/*.yaml")):
         first = next(line for line in file.read_text().splitlines() if not line.startswith("# @package"))

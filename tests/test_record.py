@@ -4,7 +4,6 @@ import csv
 import json
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -14,6 +13,8 @@ from hypothesis import strategies as st
 from leadscore.config.schema import TrackingConfig
 from leadscore.errors import RecordError
 from leadscore.record import COLUMNS, Shelf, append_row, make_tracker, open_run, read_rows
+from leadscore.record.lines import read_json_rows
+from leadscore.record.shelf import is_at_work
 
 
 def row(**cells):
@@ -33,12 +34,13 @@ def test_the_first_row_brings_the_header_and_later_rows_do_not(tmp_path):
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None)
-@given(notes=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\r\n")))
+@given(notes=st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("'\\\n\r\"=,")))
 def test_any_note_comes_back_as_it_was(tmp_path, notes):
     log = tmp_path / "log.csv"
     log.unlink(missing_ok=True)
     append_row(log, row(notes=notes))
     assert read_rows(log)[0]["notes"] == notes
+    assert log.read_bytes().count(b"\n") == 2  # the header and one row, whatever it holds
 
 
 @pytest.mark.parametrize("note", ["=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\uff1d1", "'quoted", 'a "b", c\nd'])
@@ -77,19 +79,36 @@ def test_a_log_that_cannot_be_written_is_named(tmp_path):
         append_row(tmp_path / "outputs" / "experiments.csv", row())
 
 
-def test_many_writers_lose_nothing(tmp_path):
+WRITER = """
+import sys
+from pathlib import Path
+from leadscore.record import append_row
+
+log, writer, rows, size = sys.argv[1:]
+for n in range(int(rows)):
+    append_row(Path(log), {"run_id": f"{writer}-{n}", "notes": f"{n}\\n" + "x" * int(size), "metrics_json": "{}"})
+"""
+
+
+@pytest.mark.parametrize(
+    ("writers", "rows", "size"), [(4, 25, 5_000), pytest.param(16, 200, 20_000, marks=pytest.mark.slow)]
+)
+def test_many_writers_lose_nothing_and_a_reader_sees_whole_rows_only(tmp_path, caplog, writers, rows, size):
     log = tmp_path / "log.csv"
-    code = "import sys; from pathlib import Path; from leadscore.record import append_row\n"
-    code += "for n in range(20): append_row(Path(sys.argv[1]), {'run_id': f'{sys.argv[2]}-{n}', 'notes': 'x' * 5000})"
-
-    def write(writer):
-        subprocess.run([sys.executable, "-c", code, str(log), str(writer)], check=True)
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, range(4)))
+    lines = [[sys.executable, "-c", WRITER, str(log), str(writer), str(rows), str(size)] for writer in range(writers)]
+    processes = [subprocess.Popen(line) for line in lines]
+    looks = 0
+    while any(process.poll() is None for process in processes):
+        seen = read_rows(log)
+        looks += 1
+        assert all(len(each["notes"]) > size and each["metrics_json"] == "{}" for each in seen)
+    assert [process.returncode for process in processes] == [0] * writers
+    assert looks > 10
+    assert caplog.text == ""
     written = sorted(each["run_id"] for each in read_rows(log))
-    assert written == sorted(f"{writer}-{n}" for writer in range(4) for n in range(20))
-    assert log.read_text().count("timestamp,config_hash") == 1
+    assert written == sorted(f"{writer}-{n}" for writer in range(writers) for n in range(rows))
+    assert log.read_bytes().count(b"timestamp,config_hash") == 1
+    assert not (tmp_path / "log.csv.torn").exists()
 
 
 def identity(run_id, **more):
@@ -163,6 +182,7 @@ def test_files_are_replaced_whole(tmp_path):
         shelf.json("metrics.json", {"auc": float("nan")})
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == {"auc": 0.7}
     shelf.parquet("predictions.parquet", pd.DataFrame({"a": [1]}))
+    shelf.close()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "identity.json",
         "metrics.json",
@@ -214,3 +234,69 @@ def test_a_header_torn_by_a_killed_writer_is_mended(tmp_path):
     append_row(log, row(notes="next"))
     assert [each["notes"] for each in read_rows(log)] == ["next"]
     assert (tmp_path / "log.csv.torn").read_bytes() == b"timestamp,config_ha\n"
+
+
+WHOLE = row(
+    notes="two\nlines, 'quoted'", metrics_json='{"n": 1, "reasons": {"auc": "one \\"class\\" only"}, "checks": {}}'
+)
+
+
+def test_wherever_a_row_was_torn_the_next_one_is_clean(tmp_path):
+    log = tmp_path / "log.csv"
+    append_row(log, row(notes="first", metrics_json="{}"))
+    before = log.read_bytes()
+    append_row(log, WHOLE)
+    torn = log.read_bytes()[len(before) :]
+    for length in range(1, len(torn)):
+        log.write_bytes(before + torn[:length])
+        found = 2 if length == len(torn) - 1 else 1  # all but its newline is all of it
+        assert len(read_rows(log)) == found
+        append_row(log, row(notes="next", metrics_json="{}"))
+        assert log.read_bytes().startswith(before)
+        assert [each["notes"] for each in read_rows(log)] == ["first", *[WHOLE["notes"]] * (found - 1), "next"], length
+
+
+def test_a_cell_of_any_length_is_read_back(tmp_path):
+    log = tmp_path / "log.csv"
+    append_row(log, row(notes="x" * 1_000_000, metrics_json="{}"))
+    log.write_bytes(log.read_bytes()[:-1])
+    append_row(log, row(notes="next"))
+    assert [len(each["notes"]) for each in read_rows(log)] == [1_000_000, 4]
+
+
+def test_a_damaged_row_is_passed_over_and_the_others_are_told(tmp_path, caplog):
+    log = tmp_path / "log.csv"
+    append_row(log, row(notes="first"))
+    with log.open("a") as file:
+        file.write("an,editor,was here\n" + "," * 20 + "\n")
+    append_row(log, row(notes="last"))
+    assert [each["notes"] for each in read_rows(log)] == ["first", "last"]
+    assert "2 damaged rows were passed over; leadscore runs rebuild" in caplog.text
+
+
+def test_text_that_is_no_unicode_costs_no_row(tmp_path):
+    log = tmp_path / "log.csv"
+    append_row(log, row(notes="caf\udce9"))
+    assert read_rows(log)[0]["notes"] == "caf\\udce9"
+
+
+def test_a_run_at_work_marks_its_folder_until_it_closes_or_dies(tmp_path):
+    shelf = Shelf(tmp_path / "run", identity("20240301T000000-aaaaaaaa"))
+    assert is_at_work(tmp_path / "run")
+    shelf.close()
+    assert not is_at_work(tmp_path / "run")
+    code = "import os, sys; from pathlib import Path; from leadscore.record import Shelf\n"
+    code += "shelf = Shelf(Path(sys.argv[1]), {'run_id': 'x'}); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], check=False)
+    assert (tmp_path / "killed" / ".running").exists()
+    assert not is_at_work(tmp_path / "killed")
+
+
+def test_a_row_in_the_making_is_no_damage(tmp_path, caplog):
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"n": 1}\n{"n": 2')
+    assert read_json_rows(path) == [{"n": 1}]
+    assert caplog.text == ""
+    path.write_bytes(b'{"n": 1\n{"n": 2}')
+    assert read_json_rows(path) == [{"n": 2}]
+    assert "line 1 is damaged" in caplog.text

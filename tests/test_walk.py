@@ -34,6 +34,9 @@ def test_every_file_of_the_shelf_is_there_and_nothing_half_written(finished):
     assert names == {
         ".hydra",
         "checks.json",
+        "code.json",
+        "data.json",
+        "features.parquet",
         "config.yaml",
         "features.md",
         "identity.json",

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leadscore.changes.code import CodeChange, code_changes, moved_things
 from leadscore.changes.config import Change, changes, is_asked
 from leadscore.changes.data import data_changes
+from leadscore.changes.judging import judge
 from leadscore.changes.movers import Movers, movers
 from leadscore.changes.override import Override, fewest_overrides
-from leadscore.errors import ConfigError, RecordError, did_you_mean
-from leadscore.record import Run, read_rows
-from leadscore.record.ledger import family
-from leadscore.record.log import LOG
+from leadscore.errors import RecordError
+from leadscore.record import Run
 
 if TYPE_CHECKING:
     from leadscore.compare import Verdict
@@ -107,11 +105,7 @@ def diff_runs(a: Run, b: Run, *, metric: str = "auc") -> RunDiff:
     >>> found.verdict.answer  # doctest: +SKIP
     'no evidence'
     """
-    from leadscore.compare import STATISTICS, verdict
-
-    if metric not in STATISTICS:
-        raise ConfigError(f"--metric {metric}: {did_you_mean(metric, STATISTICS, 'Metrics')}")
-    found = verdict(_scores(a), _scores(b), metric=metric, family=_comparisons(b), best_of=_best_of(b, metric))
+    found = judge(a, b, metric=metric)
     asked = changes(a.config, b.config)
     code, things, data, notes = _what_was_kept(a, b)
     return RunDiff(
@@ -131,51 +125,6 @@ def diff_runs(a: Run, b: Run, *, metric: str = "auc") -> RunDiff:
         _movers(a, b),
         notes,
     )
-
-
-def _scores(run: Run) -> Any:
-    from leadscore.compare import Scores
-
-    return Scores(run.predictions, run.windows["horizon"], name=run.run_id)
-
-
-def _root(run: Run) -> Path:
-    return Path(str(run.config.get("tracking", {}).get("root", "outputs")))
-
-
-def _comparisons(run: Run) -> int | None:
-    """Return how many comparisons were made on the run's rows, as the ledger of its root has them."""
-    counted = family(_root(run), str(run.identity.get("validation_hash")))
-    return max(counted - 1, 1) if counted else None  # comparisons with this one, not runs
-
-
-def _best_of(run: Run, metric: str) -> int | None:
-    """Return of how many runs on the same rows this one is the best, None when it is not or is one of two at most."""
-    from leadscore.compare import STATISTICS
-    from leadscore.evaluate import METRICS
-
-    validation = str(run.identity.get("validation_hash"))
-    counted = family(_root(run), validation)
-    if counted < 3 or metric not in METRICS:
-        return None
-    sign = 1 if STATISTICS[metric].direction == "higher" else -1
-    values = [
-        sign * value
-        for row in read_rows(_root(run) / LOG)
-        if row["validation_hash"] == validation and (value := _logged(row, metric)) is not None
-    ]
-    own = run.metrics["metrics"].get(metric)
-    return counted if own is not None and values and sign * own >= max(values) else None
-
-
-def _logged(row: Mapping[str, str], metric: str) -> float | None:
-    import json
-
-    try:
-        value = row.get(metric) or json.loads(row["metrics_json"]).get(metric)
-        return None if value is None else float(value)
-    except ValueError:
-        return None
 
 
 def _moved(a: Mapping[str, Any], b: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

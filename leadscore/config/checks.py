@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from leadscore.config.compose import compose_tree
 from leadscore.config.diagnose import explain_failure
+from leadscore.config.fixed import unfixed_parts
 from leadscore.config.plus import GROUP as FEATURES
 from leadscore.config.relations import contradictions
 from leadscore.config.safety import unsafe_parts
 from leadscore.config.schema import Config
+from leadscore.config.secrets import hide_secrets, refuse_secret_words, secret_parts
 from leadscore.config.sets import chosen_sets, disagreeing_sets
 from leadscore.errors import ConfigError, did_you_mean, raise_all
 from leadscore.times import format_duration, parse_duration, parse_instant
@@ -33,11 +36,15 @@ def check_job(overrides: Sequence[str], loader: "ConfigLoader") -> Config:
     ConfigError
         With every problem found.
     """
+    refuse_secret_words(overrides)
     try:
         tree = compose_tree(overrides)
     except Exception as error:
-        raise explain_failure(error, overrides, loader) from None
-    raise_all(ConfigError, [*unsafe_parts(without_hydra(tree), tree.hydra), *disagreeing_sets(tree, loader)])
+        explained = explain_failure(error, overrides, loader)
+        raise type(explained)(hide_secrets(str(explained))) from None
+    ours = without_hydra(tree)
+    raise_all(ConfigError, secret_parts(ours, tree.hydra))  # first: what is said of other things repeats values
+    raise_all(ConfigError, [*unsafe_parts(ours, tree.hydra), *disagreeing_sets(tree, loader)])
     return check_tree(tree, chosen_sets(tree.hydra))
 
 
@@ -57,12 +64,13 @@ def check_tree(tree: DictConfig, feature_sets: Sequence[str] = ()) -> Config:
         Plain dataclasses; durations (`168h` becomes `7d`) and instants in one spelling.
     """
     tree = without_hydra(tree)
-    missing = [_missing(key) for key in sorted(OmegaConf.missing_keys(tree))]
-    raise_all(ConfigError, [*_unknown_keys(tree), *missing])
+    raise_all(ConfigError, unfixed_parts(tree))
     try:
+        missing = [_missing(key) for key in sorted(OmegaConf.missing_keys(tree))]
+        raise_all(ConfigError, [*_unknown_keys(tree), *missing])
         config = typing.cast("Config", OmegaConf.to_object(tree))
-    except Exception as error:  # an interpolation that does not resolve
-        raise ConfigError(f"the config does not resolve: {str(error).splitlines()[0]}") from None
+    except OmegaConfBaseException as error:  # an interpolation that does not resolve
+        raise ConfigError(f"the config does not resolve: {hide_secrets(str(error).splitlines()[0])}") from None
     raise_all(ConfigError, list(_visit(config, "")))
     raise_all(ConfigError, contradictions(config))
     config.feature_sets = list(feature_sets)

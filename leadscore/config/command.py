@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from leadscore.config.diagnose import explain_failure
+from leadscore.config.secrets import refuse_secret_words
 from leadscore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ def parse_command() -> Namespace:
     Raises
     ------
     ConfigError
-        For flags by which Hydra would run another config than the one that is checked.
+        For flags by which Hydra would run another config than the one that is checked, and for secrets.
     """
+    refuse_secret_words(sys.argv[1:])
     sys.argv[1:] = flags_first([quoted_note(argument) for argument in sys.argv[1:]])
     arguments = get_args_parser().parse_args()
     others = {

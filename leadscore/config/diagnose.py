@@ -99,6 +99,8 @@ def _value_problem(override: "Override", chosen: Sequence[str], tree: DictConfig
             return f"{override.input_line}: only features can be taken away with ~; give {key} another value"
         if parent and OmegaConf.get_type(OmegaConf.select(tree, parent)) is dict and key not in known:
             return f"{override.input_line}: {parent} has no such key yet; a plus adds it: +{override.input_line}"
+        if isinstance(override.value(), dict) and OmegaConf.get_type(OmegaConf.select(tree, key)) is dict:
+            return f"{override.input_line}: {key} has no such key yet; a plus adds it: +{override.input_line}"
         if key not in known and not override.is_add():
             siblings = [name for name in known if name.rpartition(".")[0] == parent]
             return f"unknown key '{key}' ({override.input_line}). {did_you_mean(key, siblings or known, 'Keys there')}"

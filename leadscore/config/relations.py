@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from leadscore.config.bands import CUTS, BandsConfig
 from leadscore.config.schema import (
     SCHEMAS,
-    BandsConfig,
     Config,
     DataConfig,
     DelayWindow,
@@ -18,6 +18,8 @@ from leadscore.config.schema import (
     RandomValidation,
     RollingValidation,
     SnapshotsWindow,
+    TrackingConfig,
+    WandbTracking,
 )
 from leadscore.errors import did_you_mean
 from leadscore.times import parse_duration, parse_instant
@@ -39,12 +41,18 @@ def contradictions(config: Config) -> list[str]:
         *_bands(config.bands),
         *_features(config),
         *_root(Path(config.tracking.root)),
+        *_tracking(config.tracking),
     ]
 
 
 def _names(config: Config) -> Iterator[str]:
     """Find a name that was edited under the choice it belongs to: the keys beside it are another choice's."""
-    kinds = {"window": config.window.name, "validation": config.validation.name, "data": config.data.source}
+    kinds = {
+        "window": config.window.name,
+        "validation": config.validation.name,
+        "tracking": config.tracking.name,
+        "data": config.data.source,
+    }
     for group, name in kinds.items():
         if SCHEMAS[group].get(name) is not type(getattr(config, group)):
             key = "source" if group == "data" else "name"
@@ -65,6 +73,11 @@ def _root(root: Path) -> Iterator[str]:
         yield f"tracking.root {root}: {existing} is not a folder"
     elif not os.access(existing, os.W_OK):
         yield f"tracking.root {root}: {existing} cannot be written"
+
+
+def _tracking(tracking: TrackingConfig) -> Iterator[str]:
+    if isinstance(tracking, WandbTracking) and not parse_duration(tracking.timeout):
+        yield "tracking.timeout must be longer than 0d"
 
 
 def _window(config: Config) -> Iterator[str]:
@@ -128,7 +141,7 @@ def _metrics(config: Config) -> Iterator[str]:
 
 
 def _bands(bands: BandsConfig) -> Iterator[str]:
-    key = {"lift": "lifts", "probability": "probabilities", "share": "shares", "capacity": "capacities"}[bands.cut]
+    key = CUTS[bands.cut]
     given: list[float] = list(getattr(bands, key))
     where = f"bands.{key} {[*given]} (bands.cut={bands.cut})"
     if len(given) != 3:

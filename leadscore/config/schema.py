@@ -14,6 +14,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from leadscore.config.bands import BandsConfig
+
 __all__ = [
     "HASHED_GROUPS",
     "SCHEMAS",
@@ -41,6 +43,7 @@ __all__ = [
     "TableConfig",
     "TrackingConfig",
     "ValidationConfig",
+    "WandbTracking",
     "WindowConfig",
 ]
 
@@ -60,7 +63,7 @@ def instant(default: Any = MISSING) -> Any:
     return kept_as("instant", default)
 
 
-def choice(default: str, *words: str) -> Any:
+def choice(default: str | None, *words: str) -> Any:
     return field(default=default, metadata={"choices": words})
 
 
@@ -197,9 +200,10 @@ class GivenWindow(WindowConfig):
 
 @dataclass
 class ModelConfig:
-    """A model's name; each model's own dataclass adds its parameters."""
+    """A model's name and what every model may have; each model's own dataclass adds its parameters."""
 
     name: str = MISSING
+    calibration: str = choice("none", "none", "sigmoid", "isotonic", "auto")  # learned on the inner fold
 
 
 @dataclass
@@ -209,6 +213,7 @@ class LogisticModel(ModelConfig):
     name: str = "logistic"
     C: float = number(1.0, above=0)  # inverse strength of the penalty
     max_iter: int = number(1_000, at_least=1)
+    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
 
 
 @dataclass
@@ -224,6 +229,8 @@ class LightgbmModel(ModelConfig):
     colsample_bytree: float = number(0.8, above=0, at_most=1)
     reg_lambda: float = number(5.0, at_least=0)
     early_stopping: int | None = number(None, at_least=1)  # trees without a gain on the inner fold; null: never stop
+    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
+    monotone: dict[str, str] = field(default_factory=dict)  # feature -> rises | falls: what more of it never undoes
     num_threads: int = unhashed(1, at_least=1)
 
 
@@ -246,7 +253,7 @@ class ValidationConfig:
     name: str = MISSING
     embargo: str = kept_as("embargo", "0d")  # added to the horizon in the purge; covers late events; auto: measured
     seeds: int = number(1, at_least=1)  # fits of each fold: the first on its training rows, others on resampled leads
-    inner_share: float = number(0.2, above=0, below=1)  # of the training rows, held out for model.early_stopping
+    inner_share: float = number(0.2, above=0, below=1)  # of the training rows, for early_stopping and calibration
     seal: str | None = duration(None)  # a last period of this length is kept away for `leadscore confirm`
 
 
@@ -300,6 +307,21 @@ class TrackingConfig:
 
 
 @dataclass
+class WandbTracking(TrackingConfig):
+    """The log, and a copy of each finished run at Weights & Biases: a mirror, never the record."""
+
+    name: str = "wandb"
+    mode: str | None = choice(None, "online", "offline", "disabled")  # null: what WANDB_MODE says, else online
+    project: str | None = None  # null: what WANDB_PROJECT or wandb's own settings say, else leadscore
+    entity: str | None = None  # null: what WANDB_ENTITY or wandb's own settings say, else the key's own
+    tags: list[str] = field(default_factory=list)  # empty: what WANDB_TAGS says
+    predictions: bool = False  # copy each lead's prediction too: lead data leave the house
+    hash_ids: bool = True  # a copied prediction names its lead by a keyed hash
+    required: bool = False  # a copy that fails makes the run's command fail, after all else is written
+    timeout: str = duration("30s")  # a run waits no longer for its copy
+
+
+@dataclass
 class ComputeConfig:
     """Where a run computes, and what it keeps so that the next one need not: nothing here changes a number."""
 
@@ -322,17 +344,6 @@ class MetricsConfig:
     value: float | None = None  # of a conversion that a call catches, in `currency`
     cost: float = 0.0  # of a call
     currency: str | None = None  # null: data.currency
-
-
-@dataclass
-class BandsConfig:
-    """Where the bands A, B, C and D are cut; none of it changes a probability."""
-
-    cut: str = choice("lift", "lift", "probability", "share", "capacity")
-    lifts: list[float] = field(default_factory=lambda: [2.0, 1.0, 0.5])  # A, B, C from so many times the base rate
-    probabilities: list[float] = field(default_factory=list)  # the least of A, B, C, as in [0.5, 0.25, 0.1]
-    shares: list[float] = field(default_factory=lambda: [0.05, 0.15, 0.4])  # of the leads, in A, in B, in C
-    capacities: list[int] = field(default_factory=list)  # leads a week in A, in B, in C, as in [20, 60, 150]
 
 
 @dataclass
@@ -378,6 +389,6 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "grouped": GroupedValidation,
         "random": RandomValidation,
     },
-    "tracking": {"csv": TrackingConfig, "none": TrackingConfig},
+    "tracking": {"csv": TrackingConfig, "none": TrackingConfig, "wandb": WandbTracking},
     "compute": {"local": ComputeConfig},
 }

@@ -23,7 +23,8 @@ def chosen_sets(hydra: Any) -> list[str]:
         then stands among the overrides.
     """
     choice: Any = hydra.runtime.choices.get(GROUP)
-    for override in OverridesParser.create().parse_overrides(list(hydra.overrides.task)):
+    typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    for override in OverridesParser.create().parse_overrides(typed):
         if override.get_key_element() == GROUP and isinstance(override.value(), list):
             choice = override.value()
     if isinstance(choice, list):

@@ -42,6 +42,7 @@ def begin(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:
         "run_id": new_run_id(),
         "status": "running",
         "started": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "feature_sets": list(config.feature_sets),
         "hash_version": HASH_VERSION,
         "config_hash": config_hash(canonical),
         "parts": parts(canonical),

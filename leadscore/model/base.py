@@ -7,12 +7,15 @@ from typing import Protocol, Self
 import numpy as np
 import pandas as pd
 
-__all__ = ["Explanation", "Model"]
+__all__ = ["BEFORE_CALIBRATION", "LOG_ODDS", "Explanation", "Model"]
+
+LOG_ODDS = "log-odds"
+BEFORE_CALIBRATION = "log-odds before calibration"
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why each observation got its probability, on the log-odds scale.
+    """Why each observation got its probability, as parts of its log-odds.
 
     Attributes
     ----------
@@ -21,13 +24,17 @@ class Explanation:
         contribution of 0.7 about doubles the odds (exp(0.7) = 2.01); -0.7 about halves them.
     base : float
         The log-odds before any feature has spoken; the same for every row.
+    scale : str
+        `log-odds`: of the probability itself. `log-odds before calibration`: isotonic calibration, which is no sum,
+        comes after them.
     """
 
     contributions: pd.DataFrame
     base: float
+    scale: str = LOG_ODDS
 
     def log_odds(self) -> pd.Series:
-        """Return base plus contributions, a float64 Series: the log-odds of each probability."""
+        """Return base plus contributions, a float64 Series: the log-odds of each probability, on this scale."""
         total = np.full(len(self.contributions), self.base)
         # column by column: a row's sum is the same whatever rows stand beside it, and NaN stays NaN
         for name in self.contributions.columns:

@@ -12,6 +12,7 @@ from leadscore.config.schema import BaselineModel
 from leadscore.errors import ModelError, did_you_mean
 from leadscore.model.base import Explanation
 from leadscore.model.contract import kinds_of
+from leadscore.model.log_odds import probability_of
 from leadscore.model.registry import register_model
 from leadscore.model.state import read_state, require, write_state
 
@@ -90,8 +91,7 @@ class Baseline:
 
     def predict_proba(self, X: pd.DataFrame) -> pd.Series:
         """Return P(convert)."""
-        p: pd.Series = 1 / (1 + np.exp(-self.explain(X).log_odds()))
-        return p
+        return probability_of(self.explain(X).log_odds())
 
     def explain(self, X: pd.DataFrame) -> Explanation:
         """Return the ranking feature's distance from the base rate; nothing else contributes."""

@@ -12,8 +12,11 @@ from leadscore.config.schema import LightgbmModel
 from leadscore.errors import ModelError
 from leadscore.model.base import Explanation
 from leadscore.model.contract import kinds_of
+from leadscore.model.log_odds import probability_of
+from leadscore.model.monotone import signs
 from leadscore.model.registry import register_model
 from leadscore.model.state import read_state, require, write_state
+from leadscore.model.weights import ClassWeights
 
 __all__ = ["BoostedTrees"]
 
@@ -29,6 +32,7 @@ class _Fitted:
     booster: Any
     text: str
     levels: dict[str, list[str]]  # category column -> its training levels; a level's code is its position
+    shift: float  # what class weights added to every log-odds, to be taken off
 
 
 @register_model("lightgbm", config=LightgbmModel, library="lightgbm")
@@ -60,19 +64,22 @@ class BoostedTrees:
         """
         import lightgbm
 
-        levels = {name: sorted(X[name].dropna().unique()) for name, kind in kinds_of(X).items() if kind == "category"}
-        parameters = self._parameters()
+        kinds = kinds_of(X)
+        levels = {name: sorted(X[name].dropna().unique()) for name, kind in kinds.items() if kind == "category"}
+        parameters = self._parameters(signs(self.config.monotone, kinds))
+        weights = ClassWeights.learn(self.config.class_weight, y)
         categorical = [position for position, name in enumerate(X.columns) if name in levels]
         try:
             table = lightgbm.Dataset(
                 _matrix(X, levels),
                 label=y.to_numpy(),
+                weight=weights.of(y),
                 feature_name=[f"f{position}" for position in range(len(X.columns))],
                 categorical_feature=categorical,
                 params=parameters,
             )
             trained = lightgbm.train(
-                parameters, table, self.config.n_estimators, **self._stopping(held_out, levels, table)
+                parameters, table, self.config.n_estimators, **self._stopping(held_out, levels, table, weights)
             )
         except lightgbm.basic.LightGBMError as error:
             msg = f"lightgbm cannot be fitted on {len(X)} rows and {len(X.columns)} columns: {error}"
@@ -81,7 +88,7 @@ class BoostedTrees:
         text = trained.model_to_string(num_iteration=trained.best_iteration)  # all trees, unless stopped early
         text = re.sub(r"^\[num_threads: .*\]\n", "", text, flags=re.MULTILINE)
         # What predicts now is what is read back later.
-        self._fitted = _Fitted(lightgbm.Booster(model_str=text), text, levels)
+        self._fitted = _Fitted(lightgbm.Booster(model_str=text), text, levels, weights.shift)
         self.warnings = [] if _splits(trained) else [_no_split(self.config, len(X))]
         if held_out is not None and trained.best_iteration == self.config.n_estimators:
             self.warnings.append(
@@ -91,7 +98,11 @@ class BoostedTrees:
         return self
 
     def _stopping(
-        self, held_out: tuple[pd.DataFrame, pd.Series] | None, levels: dict[str, list[str]], table: Any
+        self,
+        held_out: tuple[pd.DataFrame, pd.Series] | None,
+        levels: dict[str, list[str]],
+        table: Any,
+        weights: ClassWeights,
     ) -> dict[str, Any]:
         import lightgbm
 
@@ -99,12 +110,14 @@ class BoostedTrees:
         if held_out is None or rounds is None:
             return {}
         X, y = held_out
+        # weighed like the training rows: trees are stopped by the loss that they are grown for
+        valid = table.create_valid(_matrix(X, levels), label=y.to_numpy(), weight=weights.of(y))
         return {
-            "valid_sets": [table.create_valid(_matrix(X, levels), label=y.to_numpy())],
+            "valid_sets": [valid],
             "callbacks": [lightgbm.early_stopping(rounds, verbose=False)],
         }
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self, monotone: list[int]) -> dict[str, Any]:
         config = self.config
         return {
             "objective": "binary",
@@ -116,6 +129,7 @@ class BoostedTrees:
             "feature_fraction": config.colsample_bytree,
             "lambda_l2": config.reg_lambda,
             **_CATEGORIES,
+            **({"monotone_constraints": monotone} if any(monotone) else {}),
             "seed": self.seed,
             "num_threads": config.num_threads,
             "deterministic": True,
@@ -126,8 +140,12 @@ class BoostedTrees:
     def predict_proba(self, X: pd.DataFrame) -> pd.Series:
         """Return P(convert)."""
         fitted = require(self._fitted, self.name)
-        p = fitted.booster.predict(_matrix(X, fitted.levels), num_threads=self.config.num_threads)
-        return pd.Series(p, index=X.index, dtype="float64")
+        numbers, threads = _matrix(X, fitted.levels), self.config.num_threads
+        if not fitted.shift:
+            p = fitted.booster.predict(numbers, num_threads=threads)
+            return pd.Series(p, index=X.index, dtype="float64")
+        weighted = fitted.booster.predict(numbers, num_threads=threads, raw_score=True)
+        return probability_of(pd.Series(weighted - fitted.shift, index=X.index))
 
     def explain(self, X: pd.DataFrame) -> Explanation:
         """Return LightGBM's exact SHAP values; `base` is the log-odds expected over the training rows."""
@@ -135,13 +153,13 @@ class BoostedTrees:
         threads = self.config.num_threads
         shares = fitted.booster.predict(_matrix(X, fitted.levels), pred_contrib=True, num_threads=threads)
         contributions = pd.DataFrame(shares[:, :-1], index=X.index, columns=X.columns)
-        return Explanation(contributions, float(shares[0, -1]))  # the base is the same in every row
+        return Explanation(contributions, float(shares[0, -1]) - fitted.shift)  # the base is the same in every row
 
     def save(self, folder: Path) -> None:
         """Write `trees.txt` (LightGBM's format) and `lightgbm.json`."""
         fitted = require(self._fitted, self.name)
         (folder / _TREES).write_text(fitted.text, encoding="ascii")
-        write_state(folder / _REST, self.config, self.seed, {"levels": fitted.levels})
+        write_state(folder / _REST, self.config, self.seed, {"levels": fitted.levels, "shift": fitted.shift})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -155,7 +173,7 @@ class BoostedTrees:
             booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise ModelError(f"lightgbm cannot read {folder / _TREES}: {error}") from error
-        model._fitted = _Fitted(booster, text, saved["levels"])
+        model._fitted = _Fitted(booster, text, saved["levels"], saved["shift"])
         return model
 
 

@@ -1,6 +1,7 @@
 """Any model, ours or a user's, held to the contract from outside."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from leadscore.errors import ModelError
 from leadscore.model.base import Explanation, Model
+from leadscore.model.calibration import Calibration, fit_calibration
 from leadscore.model.contract import (
     align,
     check_explanation,
@@ -19,9 +21,10 @@ __all__ = ["CheckedModel"]
 
 
 class CheckedModel:
-    """A model whose every call is checked before and after.
+    """A model whose every call is checked before and after, and whose probabilities may be calibrated.
 
-    Columns are matched by name, never by position; the model inside gets them in the order of training.
+    Columns are matched by name, never by position; the model inside gets them in the order of training. Calibration
+    stands here, outside of all models, and is learned on the inner fold.
 
     Parameters
     ----------
@@ -29,12 +32,19 @@ class CheckedModel:
         The model inside, also at `.inner`.
     columns : mapping of str to str, optional
         Column to `number` or `category`, when the model inside is fitted already.
+    calibration : str or Calibration
+        As in `model.calibration`, or what was learned already.
     """
 
-    def __init__(self, model: Model, columns: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, model: Model, columns: Mapping[str, str] | None = None, calibration: str | Calibration = "none"
+    ) -> None:
         self.inner = model
         self.name = model.name
         self._columns = None if columns is None else dict(columns)
+        self.calibration = None if isinstance(calibration, str) else calibration
+        self._asked = calibration if isinstance(calibration, str) else calibration.asked
+        self._calibration_warnings: list[str] = []
 
     @property
     def columns(self) -> dict[str, str]:
@@ -46,28 +56,36 @@ class CheckedModel:
     @property
     def warnings(self) -> list[str]:
         """Return what the last fit wants people to know, one sentence each."""
-        return list(getattr(self.inner, "warnings", []))
+        return [*getattr(self.inner, "warnings", []), *self._calibration_warnings]
 
     @property
     def wants_held_out(self) -> bool:
         """Whether the model is tuned on rows of the training period that it is not fitted on."""
+        return self._inner_wants or self._asked != "none"
+
+    @property
+    def _inner_wants(self) -> bool:
         return bool(getattr(self.inner, "wants_held_out", False))
 
     def fit(self, X: pd.DataFrame, y: pd.Series, held_out: tuple[pd.DataFrame, pd.Series] | None = None) -> Self:
         """Fit on the training rows; see `check_training` for what is refused with a ModelError.
 
-        `held_out` is the inner fold, for a model that wants one and for no other.
+        `held_out` is the inner fold, for a model or a calibration that wants one and for no other.
         """
         columns = check_training(X, y)
         if self.wants_held_out != (held_out is not None):
             wants = "wants an inner fold and got none" if self.wants_held_out else "wants no inner fold and got one"
             raise ModelError(f"{self.name} {wants}: `held_out` goes with `wants_held_out`")
-        self._columns = None  # a fit that fails leaves no half-old model behind
-        if held_out is None:
-            self.inner.fit(X[list(columns)], y.copy())
-        else:
+        self._columns = self.calibration = None  # a fit that fails leaves no half-old model behind
+        self._calibration_warnings = []
+        inner_fold = []
+        if held_out is not None:
             check_training(*held_out)
-            self.inner.fit(X[list(columns)], y.copy(), (align(held_out[0], columns, self.name), held_out[1].copy()))  # type: ignore[call-arg]
+            inner_fold = [(align(held_out[0], columns, self.name), held_out[1].copy())]
+        self.inner.fit(X[list(columns)], y.copy(), *(inner_fold if self._inner_wants else []))
+        if held_out is not None and self._asked != "none":
+            p = self._scores(align(held_out[0], columns, self.name))
+            self.calibration, self._calibration_warnings = fit_calibration(self._asked, p, held_out[1])
         self._columns = columns
         return self
 
@@ -76,23 +94,34 @@ class CheckedModel:
         aligned = align(X, self.columns, self.name)
         if not len(X):
             return pd.Series([], index=X.index, dtype="float64", name="probability")
-        p = self.inner.predict_proba(aligned)
-        check_probabilities(p, X, self.name)
+        p = self._scores(aligned)
+        if self.calibration is not None:
+            p = self.calibration.apply(p)
         return p.rename("probability")
 
+    def _scores(self, aligned: pd.DataFrame) -> pd.Series:
+        """Return the probabilities of the model inside, before calibration."""
+        p = self.inner.predict_proba(aligned)
+        check_probabilities(p, aligned, self.name)
+        return p
+
     def explain(self, X: pd.DataFrame) -> Explanation:
-        """Return contributions in the rows and columns of X, proven to add up to the log-odds."""
+        """Return contributions in the rows and columns of X, proven to add up to the log-odds on their scale."""
         aligned = align(X, self.columns, self.name)
         if not len(X):
             raise ModelError(f"There is nothing for {self.name} to explain: X has no rows.")
         explanation = self.inner.explain(aligned)
-        check_explanation(explanation, self.predict_proba(X), aligned, self.name)
-        return Explanation(explanation.contributions[list(X.columns)], explanation.base)
+        check_explanation(explanation, self._scores(aligned), aligned, self.name)
+        if self.calibration is not None:
+            explanation = self.calibration.map.explain(explanation)
+        return replace(explanation, contributions=explanation.contributions[list(X.columns)])
 
     def save(self, folder: Path) -> None:
         """Write the files of the model inside; `save_model` also writes the manifest that guards them."""
         _ = self.columns  # refuses an unfitted model
         self.inner.save(folder)
+        if self.calibration is not None:
+            self.calibration.save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -7,12 +7,11 @@ import pandas as pd
 
 from leadscore.errors import ModelError, examples, raise_all
 from leadscore.model.base import Explanation
+from leadscore.model.log_odds import LARGEST_LOG_ODDS, log_odds_of
 
 __all__ = ["align", "check_explanation", "check_probabilities", "check_training", "kinds_of"]
 
 TOLERANCE = 1e-6
-# 1 - 2e-9 is the last probability whose log-odds float64 holds to 1e-6; beyond, only the side is compared.
-LARGEST_LOG_ODDS = 20.0
 
 
 def kinds_of(X: pd.DataFrame) -> dict[str, str]:
@@ -125,12 +124,9 @@ def check_explanation(explanation: Explanation, p: pd.Series, X: pd.DataFrame, n
     contributions = explanation.contributions
     if not contributions.index.equals(X.index) or not contributions.columns.equals(X.columns):
         raise ModelError(f"explain of {name} returned contributions whose rows or columns are not those of X")
-    with np.errstate(divide="ignore"):
-        due = np.log(p.to_numpy()) - np.log1p(-p.to_numpy())
     total = explanation.log_odds().to_numpy()
-    gap = np.abs(
-        np.clip(total, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS) - np.clip(due, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS)
-    )
+    # beyond the bound only the side is compared
+    gap = np.abs(np.clip(total, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS) - log_odds_of(p).to_numpy())
     wrong = ~(gap <= TOLERANCE)  # NaN is not within
     if wrong.any():
         msg = (

@@ -12,8 +12,10 @@ from leadscore.config.schema import LogisticModel
 from leadscore.model.base import Explanation
 from leadscore.model.contract import kinds_of
 from leadscore.model.encoding import MAX_LEVELS, CategoryEncoding, Encoding, encoding_from, learn_encoding
+from leadscore.model.log_odds import probability_of
 from leadscore.model.registry import register_model
 from leadscore.model.state import read_state, require, write_state
+from leadscore.model.weights import ClassWeights
 
 __all__ = ["LogisticRegression"]
 
@@ -68,7 +70,7 @@ class LogisticRegression:
             if isinstance(encoding, CategoryEncoding) and encoding.others
         ]
         blocks = [encoding.encode(X[name]) for name, encoding in encodings.items()]
-        intercept, coefficients = self._coefficients(np.column_stack(blocks), y.to_numpy())
+        intercept, coefficients = self._coefficients(np.column_stack(blocks), y)
         ends = np.cumsum([encoding.width for encoding in encodings.values()])
         terms = {}
         for (name, encoding), block, end in zip(encodings.items(), blocks, ends, strict=True):
@@ -77,13 +79,14 @@ class LogisticRegression:
         self._fitted = _Fitted(intercept + sum(term.centre for term in terms.values()), terms)
         return self
 
-    def _coefficients(self, encoded: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+    def _coefficients(self, encoded: np.ndarray, y: pd.Series) -> tuple[float, np.ndarray]:
         from sklearn import linear_model
 
+        weights = ClassWeights.learn(self.config.class_weight, y)
         estimator = linear_model.LogisticRegression(C=self.config.C, max_iter=self.config.max_iter, solver="lbfgs")
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            estimator.fit(encoded, y)
+            estimator.fit(encoded, y.to_numpy(), sample_weight=weights.of(y))
         if estimator.n_iter_[0] >= self.config.max_iter:
             self.warnings.append(
                 f"logistic stopped after {self.config.max_iter} iterations (model.max_iter) before it "
@@ -91,14 +94,11 @@ class LogisticRegression:
             )
         else:
             self.warnings += [f"scikit-learn: {' '.join(str(item.message).split())}" for item in caught]
-        return float(estimator.intercept_[0]), estimator.coef_[0]
+        return float(estimator.intercept_[0]) - weights.shift, estimator.coef_[0]
 
     def predict_proba(self, X: pd.DataFrame) -> pd.Series:
         """Return P(convert), each row's own whatever rows stand beside it."""
-        log_odds = self.explain(X).log_odds()
-        with np.errstate(over="ignore"):  # exp(1000) is infinite and 1 / inf is the 0 that is due
-            p: pd.Series = 1 / (1 + np.exp(-log_odds))
-        return p
+        return probability_of(self.explain(X).log_odds())
 
     def explain(self, X: pd.DataFrame) -> Explanation:
         """Return what each feature adds beside its training mean."""

@@ -146,4 +146,4 @@ def make_model(config: ModelConfig, seed: int) -> CheckedModel:
             f"it is registered at {registration.where}."
         )
         raise ModelError(msg)
-    return CheckedModel(registration.cls(config, seed))
+    return CheckedModel(registration.cls(config, seed), calibration=config.calibration)

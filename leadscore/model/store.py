@@ -20,6 +20,8 @@ from typing import Any
 import leadscore
 from leadscore.errors import ModelError
 from leadscore.model.base import Model
+from leadscore.model.calibration import FILE as CALIBRATION
+from leadscore.model.calibration import read_calibration
 from leadscore.model.checked import CheckedModel
 from leadscore.model.registry import Registration, registration_of
 from leadscore.serving import Serving
@@ -107,7 +109,8 @@ def load_model(folder: Path) -> CheckedModel:
     manifest = read_manifest(folder)
     registration = registration_of(manifest["model"])
     try:
-        return CheckedModel(registration.cls.load(folder), dict(manifest["columns"]))
+        calibration = read_calibration(folder) if CALIBRATION in manifest["files"] else "none"
+        return CheckedModel(registration.cls.load(folder), dict(manifest["columns"]), calibration)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise _unreadable(folder, manifest, error) from error
 

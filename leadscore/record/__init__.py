@@ -1,5 +1,6 @@
 """The record room: a run's folder, its row in the log, and finding it again."""
 
+from leadscore.record.champion import champion_at, rollback
 from leadscore.record.find import Run, open_run
 from leadscore.record.log import COLUMNS, append_row, read_rows
 from leadscore.record.shelf import CODE, DATA, IDENTITY, Shelf
@@ -15,7 +16,9 @@ __all__ = [
     "Shelf",
     "Tracker",
     "append_row",
+    "champion_at",
     "make_tracker",
     "open_run",
     "read_rows",
+    "rollback",
 ]

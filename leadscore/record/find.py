@@ -2,21 +2,25 @@
 
 import json
 import logging
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from leadscore.errors import RecordError, examples
+from leadscore.record.champion import Entry, champion_at, no_champion
 from leadscore.record.shelf import CHECKS, CODE, CONFIG, DATA, IDENTITY, METRICS, MODEL, PREDICTIONS, VALUES, WINDOWS
 
-__all__ = ["Run", "all_runs", "open_run"]
+__all__ = ["Run", "all_runs", "champion_of", "open_run", "read_run", "run_folders", "run_of"]
 
 log = logging.getLogger(__name__)
 
-_LATEST = re.compile(r"latest(?:~(\d+))?")
+CHAMPION = "champion"
+_LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
+_PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,10 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The composed config, as plain values."""
-        from omegaconf import OmegaConf
+        import yaml
 
-        loaded = OmegaConf.to_container(OmegaConf.load(self._file(CONFIG)))
-        assert isinstance(loaded, dict)
-        return {str(key): value for key, value in loaded.items()}
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # LibYAML's, ten times as fast, where PyYAML has it
+        return self._mapping(CONFIG, lambda content: yaml.load(content, Loader=loader), yaml.YAMLError)  # noqa: S506
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -101,8 +104,16 @@ class Run:
         return load_serving(self.folder / MODEL)
 
     def _json(self, name: str) -> dict[str, Any]:
-        loaded = json.loads(self._file(name).read_text(encoding="utf-8"))
-        assert isinstance(loaded, dict)
+        return self._mapping(name, json.loads, ValueError)
+
+    def _mapping(self, name: str, parse: Callable[[bytes], Any], fault: type[Exception]) -> dict[str, Any]:
+        path = self._file(name)
+        try:
+            loaded = parse(path.read_bytes())
+        except (OSError, fault) as error:
+            raise RecordError(f"{path} cannot be read: {error}") from None
+        if not isinstance(loaded, dict):
+            raise RecordError(f"{path} cannot be read: it holds no mapping")
         return loaded
 
     def _file(self, name: str) -> Path:
@@ -113,12 +124,13 @@ class Run:
 
 
 def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multirun")) -> Run:
-    """Open a run by its folder, by `latest` or `latest~1`, or by a prefix of its run_id, identity or config_hash.
+    """Open a run by `champion`, `latest` or `latest~1`, its folder, or a prefix of its run_id, identity or config_hash.
 
     Parameters
     ----------
     name : str or Path
-        A `config_hash` may have several runs; the latest is opened.
+        A `config_hash` may have several runs; the latest is opened. A folder that is called `latest` or `champion` is
+        named `./latest` or by a Path. A name that is no run's folder is only compared, never used as a path.
     roots : sequence of path
         Folders under which runs lie, relative to the current directory or absolute.
 
@@ -127,11 +139,22 @@ def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multir
     RecordError
         When no run has the name, or when different runs share the prefix.
     """
-    folder = Path(name)
-    if (folder / IDENTITY).is_file():
-        return _read(folder / IDENTITY)
-    runs = all_runs(roots)
+    if name == CHAMPION:
+        champion = champion_of(roots)
+        if champion is None:
+            raise no_champion([Path(root) for root in roots])
+        return run_of(champion)
     where = ", ".join(str(root) for root in roots)
+    if not (isinstance(name, str) and _LATEST.fullmatch(name)):
+        if _is_run(Path(name)):
+            return read_run(Path(name))
+        if not _PREFIX.fullmatch(str(name)):
+            shown = str(name)[:80].encode(errors="backslashreplace").decode()
+            raise RecordError(
+                f"no run under {where} is named {shown!r}: a name is a run's folder, {CHAMPION}, latest, latest~1, or "
+                f"the first letters and digits of a run_id, identity or config_hash"
+            )
+    runs = all_runs(roots)
     if not runs:
         raise RecordError(f"no run lies under {where}")
     if match := _LATEST.fullmatch(str(name)):
@@ -142,9 +165,69 @@ def open_run(name: str | Path, roots: Sequence[str | Path] = ("outputs", "multir
     return _by_prefix(str(name), runs, where)
 
 
+def champion_of(roots: Sequence[str | Path]) -> Entry | None:
+    """Return the entry of the one champion that the histories of `roots` know, None when there is none.
+
+    Raises
+    ------
+    RecordError
+        When several roots have one each.
+    """
+    found = {entry.run_id: (root, entry) for root in roots if (entry := champion_at(root)) is not None}
+    if len(found) > 1:
+        each = ", ".join(f"{run_id} under {root}" for run_id, (root, _) in found.items())
+        raise RecordError(f"{CHAMPION} is ambiguous: {each}; --root names the one that is meant")
+    return next((entry for _, entry in found.values()), None)
+
+
+def run_of(entry: Entry) -> Run:
+    """Open the run of an entry of the history.
+
+    Raises
+    ------
+    RecordError
+        When its folder is gone, or another run lies there.
+    """
+    if not _is_run(entry.folder):
+        raise RecordError(
+            f"run {entry.run_id}, champion since {entry.time:%Y-%m-%d %H:%M} UTC, should lie in {entry.folder}, and no "
+            f"run is there; bring the folder back, or go back with leadscore rollback"
+        )
+    run = read_run(entry.folder)
+    if run.run_id != entry.run_id:
+        raise RecordError(f"{entry.folder} should hold run {entry.run_id}, and holds {run.run_id}")
+    return run
+
+
 def all_runs(roots: Sequence[str | Path] = ("outputs", "multirun")) -> list[Run]:
-    """Return every run under `roots`, oldest first; a folder that cannot be read is passed over with a warning."""
+    """Return every run under `roots`, oldest first.
+
+    What cannot be read, and what a link leads to outside its root, is passed over with a warning.
+    """
     return sorted(_runs(roots), key=lambda run: (str(run.identity.get("started")), run.run_id))
+
+
+def run_folders(root: Path) -> Iterator[Path]:
+    """Yield every folder below `root` that holds a run; no link is followed, and hidden folders are none of ours.
+
+    A link that leads out of the root is said.
+    """
+    inside = os.path.realpath(root)
+    for path, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        links = [name for name in (*folders, *({IDENTITY} & set(files))) if Path(path, name).is_symlink()]
+        for name in links:
+            if not Path(os.path.realpath(Path(path, name))).is_relative_to(inside):
+                log.warning("%s is a link out of %s; passed over", Path(path, name), root)
+        if IDENTITY in files and IDENTITY not in links:
+            yield Path(path)
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / IDENTITY).is_file()
+    except (OSError, ValueError):  # longer than a file system allows, or with a NUL in it
+        return False
 
 
 def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
@@ -167,18 +250,26 @@ def _by_prefix(name: str, runs: list[Run], where: str) -> Run:
 
 def _runs(roots: Sequence[str | Path]) -> Iterator[Run]:
     for root in roots:
-        for path in Path(root).rglob(IDENTITY):
+        for folder in run_folders(Path(root)):
             try:
-                yield _read(path)
+                yield read_run(folder)
             except RecordError as error:  # one damaged folder must not hide all others
                 log.warning("%s; passed over", error)
 
 
-def _read(path: Path) -> Run:
+def read_run(folder: Path) -> Run:
+    """Return the run in a folder.
+
+    Raises
+    ------
+    RecordError
+        When its `identity.json` is missing or damaged.
+    """
+    path = folder / IDENTITY
     try:
         identity = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RecordError(f"{path} cannot be read: {error}") from None
     if not isinstance(identity, dict) or "run_id" not in identity:
         raise RecordError(f"{path} is no run's identity: it has no run_id")
-    return Run(path.parent, identity)
+    return Run(folder, identity)

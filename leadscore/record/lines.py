@@ -12,10 +12,20 @@ from filelock import FileLock, Timeout
 
 from leadscore.errors import RecordError
 
-__all__ = ["LOCK_SECONDS", "append_json", "append_whole", "appending", "mend_tail", "read_json_rows"]
+__all__ = [
+    "LOCK_SECONDS",
+    "POLL_SECONDS",
+    "append_json",
+    "append_whole",
+    "appending",
+    "mend_tail",
+    "read_json_rows",
+    "write_whole",
+]
 
 log = logging.getLogger(__name__)
 LOCK_SECONDS = 60
+POLL_SECONDS = 0.005  # a row takes a millisecond: whoever waits looks again soon
 
 
 def append_whole(file: Any, content: bytes) -> None:
@@ -30,6 +40,19 @@ def append_whole(file: Any, content: bytes) -> None:
         file.truncate(end)
         raise RecordError(f"{file.name}: only {written} of {len(content)} bytes could be written; the disk is full")
     os.fsync(file.fileno())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file aside and put it in place by one rename: whoever reads it sees the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def mend_tail(path: Path, file: Any, is_row: Callable[[bytes], bool]) -> None:
@@ -63,7 +86,8 @@ def appending(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock", timeout=LOCK_SECONDS), path.open("a+b") as file:
+        lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS)
+        with lock.acquire(poll_interval=POLL_SECONDS), path.open("a+b") as file:
             mend_tail(path, file, lambda line: _row(line) is not None)
             yield file
     except Timeout:
@@ -78,17 +102,22 @@ def append_json(file: Any, row: Mapping[str, Any]) -> None:
 
 
 def read_json_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows, oldest first; an absent file has none. A line that is no row is passed over with a warning."""
+    """Return the rows, oldest first; an absent file has none.
+
+    A line that is no row is passed over with a warning, what a writer has not finished without one.
+    """
     if not path.is_file():
         return []
     rows = []
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+    *lines, unfinished = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, 1):
         row = _row(line)
         if row is not None:
             rows.append(row)
         elif line:
             log.warning("%s, line %d is damaged; passed over", path, number)
-    return rows
+    last = _row(unfinished)
+    return rows if last is None else [*rows, last]
 
 
 def _row(line: bytes) -> dict[str, Any] | None:

@@ -5,7 +5,6 @@ under `tracking.root`, beside the runs that they bind.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from leadscore.config.schema import DataConfig, DemoData
 from leadscore.errors import ConfigError, RecordError
-from leadscore.record.lines import LOCK_SECONDS, append_json, appending, read_json_rows
+from leadscore.record.lines import LOCK_SECONDS, append_json, appending, read_json_rows, write_whole
 from leadscore.times import format_duration, parse_duration, parse_instant
 
 __all__ = ["LOOKS", "SEALS", "FrozenSeal", "data_set", "find_seal", "freeze_seal", "looks_at", "record_look"]
@@ -146,12 +145,4 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, seals: Mapping[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(json.dumps({"version": 1, "seals": seals}, indent=2, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, (json.dumps({"version": 1, "seals": seals}, indent=2, ensure_ascii=False) + "\n").encode())

@@ -1,11 +1,14 @@
 """A run's folder: the files every run leaves, each whole or not there at all."""
 
 import json
-import os
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from leadscore.errors import RecordError
+from leadscore.record.lines import write_whole
 
 __all__ = [
     "CHECKS",
@@ -15,6 +18,7 @@ __all__ = [
     "FEATURES",
     "IDENTITY",
     "METRICS",
+    "MIRRORS",
     "MODEL",
     "PREDICTIONS",
     "REPORT",
@@ -22,8 +26,11 @@ __all__ = [
     "VALUES",
     "WINDOWS",
     "Shelf",
+    "is_at_work",
+    "write_json",
 ]
 
+MARK = ".running"  # locked while a run is at work
 IDENTITY = "identity.json"  # written first: a folder with it belongs to one run
 CODE = "code.json"  # the source of what was computed, for a later diff
 CONFIG = "config.yaml"
@@ -36,11 +43,14 @@ PREDICTIONS = "predictions.parquet"
 FEATURES = "features.md"
 VALUES = "features.parquet"  # the features' values of the validation rows
 REPORT = "report.html"
+MIRRORS = "mirrors.json"  # which copies of the run exist elsewhere; written last
 MODEL = "model"
 
 
 class Shelf:
-    """Writes one run's files into its folder.
+    """Writes one run's files into its folder, which is marked as being worked in until `close`.
+
+    The mark is a lock, so it goes with its process, however that ends.
 
     Parameters
     ----------
@@ -55,50 +65,73 @@ class Shelf:
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
         self.folder = folder
+        self._mark = FileLock(folder / MARK, timeout=0)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with (folder / IDENTITY).open("x", encoding="utf-8") as file:
-                file.write(_json(identity))
-        except FileExistsError:
-            raise RecordError(
-                f"{folder} holds a run already ({IDENTITY} is there); a run never writes into another's folder"
-            ) from None
+            self._mark.acquire()
+            taken = (folder / IDENTITY).exists()
+            if not taken:
+                write_whole(folder / IDENTITY, _json(identity).encode())
+        except Timeout:
+            taken = True
         except OSError as error:
+            self.close()
             raise RecordError(
                 f"the run's folder {folder} cannot be written: {error.strerror}; tracking.root decides"
             ) from None
+        if taken:
+            self.close()
+            raise RecordError(
+                f"{folder} holds a run already ({IDENTITY} is there); a run never writes into another's folder"
+            )
+
+    def close(self) -> None:
+        """Take the mark away: nothing more is written."""
+        if self._mark.is_locked:
+            (self.folder / MARK).unlink(missing_ok=True)
+            self._mark.release()
 
     def json(self, name: str, content: Any) -> None:
         """Write a JSON file, replacing an earlier one whole."""
-        self.text(name, _json(content))
+        write_json(self.folder / name, content)
 
     def text(self, name: str, content: str) -> None:
         """Write a text file in UTF-8, replacing an earlier one whole."""
-        self._replace(name, content.encode())
+        _replace(self.folder / name, content.encode())
 
     def parquet(self, name: str, frame: Any) -> None:
         """Write a frame as Parquet, replacing an earlier one whole."""
-        temporary = self.folder / f".{name}.{os.getpid()}"
-        try:
-            frame.to_parquet(temporary, index=False)
-            os.replace(temporary, self.folder / name)
-        except OSError as error:
-            raise RecordError(f"{self.folder / name} cannot be written: {error.strerror}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+        content = BytesIO()
+        frame.to_parquet(content, index=False)
+        _replace(self.folder / name, content.getvalue())
 
-    def _replace(self, name: str, content: bytes) -> None:
-        temporary = self.folder / f".{name}.{os.getpid()}"
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.folder / name)
-        except OSError as error:
-            raise RecordError(f"{self.folder / name} cannot be written: {error.strerror}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
+
+def is_at_work(folder: Path) -> bool:
+    """Whether a process is still writing into a run's folder."""
+    if not (folder / MARK).exists():
+        return False
+    try:
+        with FileLock(folder / MARK, timeout=0):
+            return False
+    except (Timeout, OSError):  # who may not ask must not touch it either
+        return True
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file, replacing an earlier one whole.
+
+    Raises
+    ------
+    RecordError
+    """
+    _replace(path, _json(content).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _json(content: Any) -> str:

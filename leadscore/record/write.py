@@ -1,14 +1,15 @@
-"""What a run leaves on its shelf, and its row in the log, from the values the walk produced."""
+"""What a run leaves on its shelf, from the values the walk produced, and how it comes to its row in the log."""
 
 import dataclasses
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
-from leadscore.errors import LeadscoreError
+from leadscore.errors import LeadscoreError, RecordError
+from leadscore.record.find import read_run
+from leadscore.record.row import row_of
 from leadscore.record.seals import data_set
 from leadscore.record.shelf import (
     CHECKS,
@@ -35,9 +36,11 @@ if TYPE_CHECKING:
 __all__ = [
     "config_yaml",
     "dictionary_cells",
+    "ended",
     "markdown_row",
     "record_failure",
-    "row_of",
+    "record_run",
+    "write_config",
     "write_features",
     "write_run",
     "write_windows",
@@ -60,9 +63,13 @@ ROW_SCHEMA = {
 }
 
 
+def write_config(shelf: Shelf, config: Config) -> None:
+    """Write `config.yaml`, before any work: what was asked is known of every run, however it ends."""
+    shelf.text(CONFIG, config_yaml(config))
+
+
 def write_windows(shelf: Shelf, windows: Windows) -> None:
-    """Write `config.yaml`, `schema.json` and `windows.json`: all that is known once the folds are laid."""
-    shelf.text(CONFIG, config_yaml(windows.config))
+    """Write `schema.json` and `windows.json`: all that is known once the folds are laid."""
     shelf.json(SCHEMA, ROW_SCHEMA)
     rows, seal = windows.observations.frame, windows.seal
     shelf.json(
@@ -139,57 +146,39 @@ def _audit(run: TrainedRun) -> dict[str, Any] | None:
     }
 
 
-def row_of(config: Config, identity: Mapping[str, Any], run: TrainedRun) -> dict[str, Any]:
-    """Return the log's row of a finished run."""
-    summary = run.metrics
-    metrics = summary["metrics"]
-    counted = {
-        "n": sum(fold.evaluation.n for fold in run.folds),
-        "positives": sum(fold.evaluation.positives for fold in run.folds),
-    }
-    rest = {name: value for name, value in metrics.items() if name not in ("auc", "precision_at_0_8_recall")}
-    return {
-        **_row(config, identity),
-        "auc": metrics["auc"],
-        "precision_at_0_8_recall": metrics["precision_at_0_8_recall"],
-        "metrics_json": json.dumps(
-            {**counted, **rest, "reasons": summary["reasons"], "checks": _spoken(run)}, allow_nan=False
-        ),
-    }
+def record_run(shelf: Shelf, tracker: Tracker) -> str | None:
+    """Tell the tracker of a finished run, and return where it was told.
 
-
-def _spoken(run: TrainedRun) -> dict[str, int]:
-    """Return how many checks speak, by how loudly."""
-    results = [check.result for check in run.checks if check.speaks]
-    return {result: results.count(result) for result in ("note", "problem")}
-
-
-def record_failure(
-    shelf: Shelf, tracker: Tracker, config: Config, identity: Mapping[str, Any], error: BaseException
-) -> None:
-    """Write down that a run failed and why; what fails while doing so is logged and never hides the first error."""
-    reason = str(error) or type(error).__name__
-    failed = {**identity, "status": "failed", "error": reason}
-    row = {**_row(config, failed), "metrics_json": json.dumps({"error": reason[:500]})}
+    Raises
+    ------
+    RecordError
+        When that cannot be done; the folder is complete all the same.
+    """
     try:
-        shelf.json(IDENTITY, failed)
-        tracker.record(row, shelf.folder)
+        return tracker.record(row_of(read_run(shelf.folder)), shelf.folder)
+    except RecordError as error:
+        raise RecordError(
+            f"{error}. The run itself is whole, in {shelf.folder}: once that is mended, leadscore runs rebuild lists it"
+        ) from None
+
+
+def record_failure(shelf: Shelf, tracker: Tracker, identity: Mapping[str, Any], error: BaseException) -> None:
+    """Write down that a run failed or was stopped; what fails while doing so is logged and never hides the first error.
+
+    A run is stopped by Ctrl-C, or by a signal that its door turns into a `KeyboardInterrupt`.
+    """
+    status = "cancelled" if isinstance(error, KeyboardInterrupt) else "failed"
+    reason = str(error) or ("stopped by Ctrl-C" if status == "cancelled" else type(error).__name__)
+    try:
+        shelf.json(IDENTITY, {**ended(identity, status), "error": reason})
+        tracker.record(row_of(read_run(shelf.folder)), shelf.folder)
     except LeadscoreError as second:
         log.warning("the failure could not be recorded: %s", second)
 
 
-def _row(config: Config, identity: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "timestamp": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config_hash": identity["config_hash"],
-        "notes": config.notes,
-        "run_id": identity["run_id"],
-        "identity": identity.get("identity"),
-        "status": identity["status"],
-        "model": config.model.name,
-        "features": "+".join(config.feature_sets) or f"{len(config.features)} features",
-        "validation_hash": identity.get("validation_hash"),
-    }
+def ended(identity: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """Return the identity of a run that has come to its end."""
+    return {**identity, "status": status, "ended": datetime.now(UTC).isoformat(timespec="microseconds")}
 
 
 def _of(evaluation: Any) -> dict[str, Any]:

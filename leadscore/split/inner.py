@@ -45,7 +45,7 @@ def inner_fold(fold: Fold | UnitFold, rows: Any, share: float) -> tuple[Any, Any
             raise WindowError(
                 f"of the {int(train.sum())} training rows {n} are left {what}, {positives} of them converted: both "
                 f"classes are needed. validation.inner_share ({share:g}) and window.horizon decide; without "
-                f"model.early_stopping there is no inner fold"
+                f"model.early_stopping and model.calibration there is no inner fold"
             )
     return fit, held_out
 

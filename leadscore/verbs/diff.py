@@ -10,7 +10,7 @@ from leadscore.changes.movers import Movers
 from leadscore.record import open_run
 from leadscore.verbs.diff_markdown import markdown
 from leadscore.verbs.diff_words import becomes, features_words, in_words, metric_rows, movers_words, number
-from leadscore.verbs.say import say, say_json, say_table
+from leadscore.verbs.say import say, say_json, say_prose, say_table
 
 __all__ = ["diff"]
 
@@ -37,7 +37,7 @@ def diff(arguments: Namespace) -> int:
 
 def _say(found: RunDiff) -> None:
     verdict = found.verdict
-    say(verdict.text)
+    say_prose(verdict.text)
     say()
     say_table(["", "A", "B"], list(metric_rows(found)))
     for fold in verdict.folds if len(verdict.folds) > 1 else ():

@@ -9,11 +9,11 @@ from typing import Any
 
 from leadscore.errors import LeadscoreError
 from leadscore.features import DEFINITIONS
-from leadscore.record.find import Run, all_runs
+from leadscore.record.find import Run, all_runs, champion_of, run_of
 from leadscore.verbs.catalog import Catalog, dependents, open_catalog, steps_of
 from leadscore.verbs.say import say, say_json, say_table
 
-__all__ = ["impact"]
+__all__ = ["impact", "impact_of"]
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +34,7 @@ class _Changes:
 
 def impact(arguments: Namespace) -> int:
     """List what depends on a name."""
-    (name,) = arguments.names
-    catalog = open_catalog(arguments)
-    found = catalog.find(name)
-    changes = _Changes(name, frozenset(each.feature.name for each in found), tuple(dependents(name)))
-    touched = changes.meant | set(changes.takers)
-    facts = {
-        "name": name,
-        "concept": found[0].concept or None,
-        "chosen": catalog.config.definitions.get(found[0].concept),
-        "features": list(changes.takers),
-        "sets": [each.name for each in catalog.sets if touched & each.names],
-        "experiments": [each.name for each in catalog.experiments if touched & each.names],
-        "runs": list(_runs(changes, catalog, arguments.roots)),
-    }
+    facts = impact_of(arguments.names[0], open_catalog(arguments), arguments.roots)
     if arguments.json:
         say_json(facts)
     else:
@@ -55,9 +42,26 @@ def impact(arguments: Namespace) -> int:
     return 0
 
 
-def _runs(changes: _Changes, catalog: Catalog, roots: Any) -> Iterator[dict[str, Any]]:
-    """Yield the runs whose config uses the name, newest first."""
+def impact_of(name: str, catalog: Catalog, roots: Any) -> dict[str, Any]:
+    """Return the features, sets, experiments and runs that a change of what a name stands for would reach."""
+    found = catalog.find(name)
+    changes = _Changes(name, frozenset(each.feature.name for each in found), tuple(dependents(name)))
+    touched = changes.meant | set(changes.takers)
     known: dict[str, set[str]] = {}  # many runs ask for the same features
+    return {
+        "name": name,
+        "concept": found[0].concept or None,
+        "chosen": catalog.config.definitions.get(found[0].concept),
+        "features": list(changes.takers),
+        "sets": [each.name for each in catalog.sets if touched & each.names],
+        "experiments": [each.name for each in catalog.experiments if touched & each.names],
+        "runs": list(_runs(changes, catalog, roots, known)),
+        "champion": _champion(changes, catalog, roots, known),
+    }
+
+
+def _runs(changes: _Changes, catalog: Catalog, roots: Any, known: dict[str, set[str]]) -> Iterator[dict[str, Any]]:
+    """Yield the runs whose config uses the name, newest first."""
     for run in reversed(all_runs(roots)):
         try:
             names = _names(run, catalog, known)
@@ -73,6 +77,19 @@ def _runs(changes: _Changes, catalog: Catalog, roots: Any) -> Iterator[dict[str,
                 "notes": run.config.get("notes", ""),
                 "folder": str(run.folder),
             }
+
+
+def _champion(changes: _Changes, catalog: Catalog, roots: Any, known: dict[str, set[str]]) -> dict[str, Any] | None:
+    """Return the champion's run_id and whether it uses the name, None where its config cannot be read."""
+    entry = champion_of(roots)
+    if entry is None:
+        return None
+    try:
+        uses = changes.reaches(_names(run_of(entry), catalog, known))
+    except Exception as error:  # the rest is worth showing also where its folder is gone or damaged
+        log.warning("the champion's config cannot be read (%s)", error)
+        uses = None
+    return {"run_id": entry.run_id, "uses": uses}
 
 
 def _names(run: Run, catalog: Catalog, known: dict[str, set[str]]) -> set[str]:
@@ -117,11 +134,23 @@ def _say(facts: dict[str, Any], roots: Any) -> None:
     runs = facts["runs"]
     where = ", ".join(map(str, roots))
     say(f"{'runs':12} {f'{len(runs)} under {where}, newest first' if runs else f'none under {where}'}")
+    champion = facts["champion"]
+    say(f"{'champion':12} {_in_words(champion)}")
     if not runs:
         return
     say()
     headings = ("run_id", "status", "model", "config_hash", "folder", "notes")
     rows = [{**each, "config_hash": str(each["config_hash"] or "")[:8]} for each in runs[:SHOWN]]
+    for row in rows:
+        if champion and row["run_id"] == champion["run_id"]:
+            row["status"] = f"{row['status']}, champion"
     say_table(headings, [[each[key] for key in headings] for each in rows], whole=headings[:4])
     if len(runs) > SHOWN:
         say(f"... and {len(runs) - SHOWN} older ones (--json lists all)")
+
+
+def _in_words(champion: dict[str, Any] | None) -> str:
+    if champion is None:
+        return "none yet"
+    uses = {True: "uses it", False: "does not use it", None: "cannot be read, so nobody knows whether it uses it"}
+    return f"{champion['run_id']} {uses[champion['uses']]}"

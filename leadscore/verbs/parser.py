@@ -11,7 +11,9 @@ from typing import NoReturn
 
 from leadscore import __version__
 from leadscore.verbs.syntax import DOORS, ROOTS, Parser, add_group
-from leadscore.verbs.verbs_of_features import add_data_verbs, add_feature_verbs
+from leadscore.verbs.verbs_of_champion import add_champion_verbs
+from leadscore.verbs.verbs_of_features import add_data_verbs, add_definition_verbs, add_feature_verbs
+from leadscore.verbs.verbs_of_log import add_runs_verbs
 from leadscore.verbs.verbs_of_runs import add_run_verbs
 
 __all__ = ["is_override", "parse"]
@@ -32,7 +34,7 @@ def parse(line: Sequence[str]) -> argparse.Namespace:
     ('leadscore.verbs.show:show', ['is_active_user'], ['data=crm'], True)
     """
     parser = _grammar()
-    parsed, rest = parser.parse_known_args(list(line))
+    parsed, rest = parser.parse_known_args(_with_default_verb(list(line), parser))
     if getattr(parsed, "verb_parser", None) is None:
         _asks_for_more(parsed, parser)
     verb: Parser = parsed.verb_parser
@@ -54,6 +56,16 @@ def parse(line: Sequence[str]) -> argparse.Namespace:
     if len(parsed.names) > most:
         verb.error(f"'{parsed.names[most]}' is one word too many (an override has the form KEY=VALUE)")
     return parsed
+
+
+def _with_default_verb(line: list[str], parser: Parser) -> list[str]:
+    """Name the verb that a group's name alone stands for: options follow it at once, or nothing does."""
+    groups = next(action for action in parser._actions if isinstance(action.choices, dict)).choices
+    assert isinstance(groups, dict)
+    default = groups[line[0]].default_verb if line and line[0] in groups else ""
+    second = line[1] if len(line) > 1 else "-"
+    names_none = second.startswith("-") and second not in ("-h", "--help")
+    return [line[0], default, *line[1:]] if default and names_none else line
 
 
 def is_override(word: str) -> bool:
@@ -93,6 +105,17 @@ def _grammar() -> Parser:
     add_feature_verbs(
         add_group(groups, "features", "what features there are, what they mean, and whether they keep their word")
     )
+    add_definition_verbs(groups)
     add_data_verbs(add_group(groups, "data", "what is kept of the data on this machine"))
+    add_runs_verbs(
+        add_group(
+            groups,
+            "runs",
+            "the runs that were made: list them, make their log anew, delete old ones",
+            default="list",
+            epilog="Without a VERB, list: leadscore runs --sort-by auc --where model=lightgbm",
+        )
+    )
     add_run_verbs(groups)
+    add_champion_verbs(groups)
     return top

@@ -2,15 +2,23 @@
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["say", "say_json", "say_pairs", "say_table"]
+__all__ = ["say", "say_json", "say_pairs", "say_prose", "say_table"]
+
+PROSE = 120  # columns
 
 
 def say(text: str = "") -> None:
     """Print a line."""
     sys.stdout.write(f"{text}\n")
+
+
+def say_prose(text: str) -> None:
+    """Print sentences, no line longer than people read."""
+    say(textwrap.fill(text, PROSE, break_long_words=False, break_on_hyphens=False))
 
 
 def say_json(value: Any) -> None:

@@ -1,6 +1,5 @@
 """`leadscore show RUN --lead ID`: why one lead got its probability, column by column."""
 
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from leadscore.serving import Serving
 
 __all__ = ["LeadPage", "LeadRow", "lead_page", "say_lead"]
-
-TOLERANCE = 1e-6  # to which the contributions of a model without calibration add up
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,8 @@ class LeadPage:
     band : str
     base, log_odds : float
         `base` and all contributions add up to `log_odds`.
+    scale : str
+        Of these: `log-odds` of the probability, or `log-odds before calibration`.
     reasons : list of str
     rows : list of LeadRow
         The strongest story first.
@@ -78,6 +77,7 @@ class LeadPage:
     band: str
     base: float
     log_odds: float
+    scale: str
     reasons: list[str]
     rows: list[LeadRow]
     note: str
@@ -144,6 +144,7 @@ def lead_page(run: Run, user_id: str, as_of: str | None = None) -> LeadPage:
         band=str(serving.bands.of([probability])[0]),
         base=explanation.base,
         log_odds=float(explanation.log_odds().iloc[0]),
+        scale=explanation.scale,
         reasons=[text for text in told.filter(like="reason_").iloc[0] if text],
         rows=rows,
         note=_note(row, last, serving),
@@ -220,10 +221,9 @@ def say_lead(page: LeadPage, *, as_json: bool = False) -> None:
     say_table(headings, rows, whole=("column",), right=("value", "typical", "adds", "story adds"))
     say()
     moved = page.log_odds - page.base
-    calibrated = abs(1 / (1 + math.exp(-page.log_odds)) - page.probability) > TOLERANCE
     say(
-        f"log-odds: {page.base:+.3f} for the average lead, {moved:+.3f} from the columns above, together "
-        f"{page.log_odds:+.3f}{', and calibrated' if calibrated else ''}: a probability of {page.probability:.3f}"
+        f"{page.scale}: {page.base:+.3f} for the average lead, {moved:+.3f} from the columns above, together "
+        f"{page.log_odds:+.3f}: a probability of {page.probability:.3f}"
     )
 
 

@@ -20,7 +20,15 @@ window.delay=14d."""
 
 
 class Parser(argparse.ArgumentParser):
-    """Says which known word is nearest, in the way the other doors do, and leaves with 2."""
+    """Says which known word is nearest, in the way the other doors do, and leaves with 2.
+
+    Attributes
+    ----------
+    default_verb : str
+        Of a group: the verb that is meant when none is named; empty where one must be.
+    """
+
+    default_verb = ""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -40,9 +48,10 @@ class Parser(argparse.ArgumentParser):
         self.error(f"unknown verb '{value}'. {did_you_mean(str(value), action.choices, 'Verbs')}")
 
 
-def add_group(groups: Any, name: str, what: str) -> Any:
-    """Add a group of verbs and return it."""
-    parser = groups.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
+def add_group(groups: Any, name: str, what: str, *, default: str = "", epilog: str = "") -> Any:
+    """Add a group of verbs and return it; `default` is the verb that the group's name alone stands for."""
+    parser = groups.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", epilog=epilog)
+    parser.default_verb = default
     parser.set_defaults(group_parser=parser)
     return parser.add_subparsers(metavar="VERB", parser_class=Parser)
 

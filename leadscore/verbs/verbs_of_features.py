@@ -4,7 +4,7 @@ from typing import Any
 
 from leadscore.verbs.syntax import ANY, Parser, add_json, add_roots, add_verb
 
-__all__ = ["add_data_verbs", "add_feature_verbs"]
+__all__ = ["add_data_verbs", "add_definition_verbs", "add_feature_verbs"]
 
 
 def add_feature_verbs(group: Any) -> None:
@@ -42,6 +42,20 @@ def add_feature_verbs(group: Any) -> None:
     )
     add_roots(impact)
     add_json(impact)
+
+
+def add_definition_verbs(group: Any) -> None:
+    """Add `definitions`."""
+    definitions = add_verb(
+        group,
+        "definitions",
+        "definitions:definitions",
+        "show what each business word may mean, which meaning is chosen, and what rests on it",
+        names="[NAME]",
+        wanted=(0, 1),
+    )
+    add_roots(definitions)
+    add_json(definitions)
 
 
 def _new(new: Parser) -> None:

@@ -1,4 +1,4 @@
-"""The grammar of the verbs about runs."""
+"""The grammar of the verbs about one run or two."""
 
 from typing import Any
 
@@ -8,10 +8,27 @@ __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `diff`, `verify` and `confirm`."""
+    """Add `show`, `diff`, `verify` and `confirm`."""
+    _show(group)
     _diff(group)
     _verify(group)
     _confirm(group)
+
+
+def _show(group: Any) -> None:
+    show = add_verb(
+        group,
+        "show",
+        "show_run:show_run",
+        "show a run on one page: what it asked and of what, how it did, and how to repeat it",
+        names="RUN",
+        wanted=(1, 1),
+        composes=False,
+    )
+    show.add_argument("--lead", metavar="ID", help="one lead instead: its values, what each adds to the score, and why")
+    show.add_argument("--as-of", metavar="TIME", help="with --lead: which of its validation rows (default: the latest)")
+    add_roots(show)
+    add_json(show)
 
 
 def _diff(group: Any) -> None:
