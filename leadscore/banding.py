@@ -76,7 +76,10 @@ def _inner_scores(dataset: Dataset, config: Config, last: FoldResult) -> tuple[A
     if not getattr(model, "wants_held_out", False):
         model = make_model(config.model, config.seed).fit(X[fitted.to_numpy()], y[fitted.to_numpy()])
     times = rows["as_of"][inner]
-    weeks = max((times.max() - times.min()).total_seconds() / WEEK, 1.0)
+    instants = (
+        times.nunique()
+    )  # so many reach from the first to the last in one step less: four snapshots are four weeks
+    weeks = max((times.max() - times.min()).total_seconds() / WEEK * instants / max(instants - 1, 1), 1.0)
     seen = int(rows["as_of"].between(times.min(), times.max()).sum())
     return model.predict_proba(X[inner.to_numpy()]).to_numpy(), seen / weeks
 

@@ -70,18 +70,16 @@ class ColumnProfile:
 
         if pd.api.types.is_numeric_dtype(values.dtype):
             return cls._of_numbers(values.to_numpy(dtype="float64"))
-        counts = values.value_counts()
-        counts = counts.iloc[sorted(range(len(counts)), key=lambda at: (-counts.iloc[at], str(counts.index[at])))]
-        n = len(values)
-        listed, rest = counts.iloc[:LISTED], counts.iloc[LISTED:]
+        counts = sorted(values.value_counts().items(), key=lambda pair: (-pair[1], str(pair[0])))
+        n, listed, rest = len(values), counts[:LISTED], counts[LISTED:]
         return cls(
             "category",
             n,
             _share(int(values.isna().sum()), n),
-            typical=str(counts.index[0]) if len(counts) else None,
-            levels={str(level): int(count) / n for level, count in listed.items()},
-            rare=tuple(str(level) for level in rest.index[:REMEMBERED]),
-            other=_share(int(rest.sum()), n),
+            typical=str(counts[0][0]) if counts else None,
+            levels={str(level): int(count) / n for level, count in listed},
+            rare=tuple(str(level) for level, _ in rest[:REMEMBERED]),
+            other=_share(sum(int(count) for _, count in rest), n),
         )
 
     @classmethod
@@ -130,13 +128,26 @@ class ColumnProfile:
         >>> profile.psi([0.0, 1.0, 0.0, 4.0]), round(profile.psi([4.0, 4.0, 4.0, 0.0]), 2)
         (0.0, 2.68)
         """
+        return self.psi_of(self.counts(values))
+
+    def counts(self, values: Any) -> "Array":
+        """Return how many rows fall into each bin of `expected`, int64; the counts of chunks add up.
+
+        The last bin is the missing values, and of categories the one before it the unseen levels.
+        """
         import numpy as np
 
-        binned = self._bins(values)
-        if not len(binned):
+        return np.bincount(self._bins(values), minlength=len(self.expected))
+
+    def psi_of(self, counts: Any) -> float:
+        """Return `psi` from `counts`, for batches that are read in chunks."""
+        import numpy as np
+
+        counted = np.asarray(counts)
+        if not counted.sum():
             return 0.0
         expected = np.maximum(self.expected, LEAST_SHARE)
-        actual = np.maximum(np.bincount(binned, minlength=len(expected)) / len(binned), LEAST_SHARE)
+        actual = np.maximum(counted / counted.sum(), LEAST_SHARE)
         return float(((actual - expected) * np.log(actual / expected)).sum())
 
     def psi_by_chance(self, n: int) -> float:
@@ -186,12 +197,13 @@ class ColumnProfile:
         if self.kind == "number":
             numbers = np.asarray(values, dtype="float64")
             return np.where(np.isnan(numbers), len(self.shares), np.searchsorted(self.edges, numbers))
-        column = pd.Series(values, dtype="object")
         rare = len(self.levels)
         places = {**dict.fromkeys(self.rare, rare), **{level: place for place, level in enumerate(self.levels)}}
-        found = column.map(places).to_numpy(dtype="float64", na_value=np.nan)
-        found = np.where(np.isnan(found), rare + 1, found)
-        return np.where(column.isna().to_numpy(), rare + 2, found).astype("int64")
+        column = values if isinstance(values, pd.Series) else pd.Series(values, dtype="object")
+        codes, levels = pd.factorize(column)  # -1 is missing, and takes the last place
+        of_level = np.array([*(places.get(str(each), rare + 1) for each in levels), rare + 2], dtype="int64")
+        placed: Array = of_level[codes]
+        return placed
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""

@@ -135,7 +135,8 @@ class TrainedRun:
     compared : mapping of str to mapping
         `this run`, each baseline and, in a simulated world, `best reachable`: metric to its mean over the folds.
     importance : DataFrame
-        Mean absolute contribution of each feature on validation rows, in log-odds: mean over the folds, least, most.
+        Mean absolute contribution of each feature on validation rows (20,000 a fold at most), in log-odds: mean over
+        the folds, least, most.
     effects : list of dict
         Partial dependence of the last fold's model on the strongest features.
     bands : Bands

@@ -22,6 +22,7 @@ __all__ = ["train_model"]
 log = logging.getLogger(__name__)
 Step = Callable[[str], None]  # told what is being done
 
+EXPLAINED = 20_000  # validation rows of a fold whose contributions make its importance
 STRONGEST = 5  # features whose effect is worked out
 RECENCY = "days_since_last_event"
 BORDERS = ("before window.start", "at or after window.end")
@@ -96,11 +97,11 @@ def _sides(dataset: Dataset, result: FoldResult) -> tuple[Any, Any]:
 
 
 def _importance(dataset: Dataset, results: list[FoldResult]) -> Any:
-    from leadscore.explain import global_importance, importance_over_folds
+    from leadscore.explain import evenly, global_importance, importance_over_folds
 
     tables = []
     for result in results:
-        valid = dataset.X[_sides(dataset, result)[1].to_numpy()]
+        valid = evenly(dataset.X[_sides(dataset, result)[1].to_numpy()], EXPLAINED)
         tables.append(global_importance(result.model.explain(valid), valid))
     return importance_over_folds(tables)
 

@@ -104,12 +104,29 @@ def test_a_model_held_back_from_the_inner_fold_is_not_fitted_again(dataset):
 def test_capacities_are_leads_a_week(dataset, run):
     by_capacity, _ = cut(dataset, run, "bands.cut=capacity", "bands.capacities=[1,2,4]")
     rows = dataset.observations.frame
-    train = rows["as_of"][run.folds[-1].fold.train(rows)].sort_values().iloc[-by_capacity.n_cut :]
-    week = by_capacity.n_cut / ((train.iloc[-1] - train.iloc[0]) / pd.Timedelta(days=7))
+    inner = rows["as_of"][run.folds[-1].fold.train(rows)].sort_values().iloc[-by_capacity.n_cut :]
+    week = (len(inner) - 1) / ((inner.iloc[-1] - inner.iloc[0]) / pd.Timedelta(days=7))
 
     by_share, _ = cut(dataset, run, "bands.cut=share", f"bands.shares=[{1 / week},{2 / week},{4 / week}]")
 
     assert by_capacity.cuts == by_share.cuts
+
+
+def test_weekly_snapshots_are_so_many_weeks_as_there_are_snapshots():
+    weekly = ["window=snapshots", "window.every=7d", "window.max_age=14d", "metrics.resamples=100"]
+    config = compose([*SMALL, *weekly, "bands.cut=capacity", "bands.capacities=[2,3,5]"])
+    dataset = build_dataset(config)
+    trained = train_model(dataset, config)
+    rows = dataset.observations.frame
+    as_of = rows["as_of"][trained.folds[-1].fold.train(rows)].sort_values()
+    inner = as_of[as_of >= as_of.iloc[-trained.bands.n_cut]]
+
+    shares = np.array([2, 5, 10]) * inner.nunique() / len(inner)
+    by_share = compose([*SMALL, *weekly, "bands.cut=share", f"bands.shares=[{shares[0]},{np.diff(shares)[0]},0.5]"])
+
+    assert len(inner) == trained.bands.n_cut
+    assert make_bands(dataset, by_share, trained.folds[-1]).cuts[:2] == trained.bands.cuts[:2]
+    assert {promise.leads < promise.n for promise in trained.bands.promises} == {True}
 
 
 def test_a_training_period_without_room_says_what_needs_it(dataset, run):

@@ -91,6 +91,19 @@ def test_a_column_without_a_value_and_a_batch_without_a_row():
     assert empty.missing_share([1.0, None]) == 0.5
 
 
+def test_chunks_add_up_to_the_batch():
+    rng = np.random.default_rng(0)
+    for profile, batch in (
+        (ColumnProfile.of(pd.Series(rng.normal(size=300))), pd.Series([*rng.normal(size=90), *[np.nan] * 10])),
+        (ColumnProfile.of(texts("a", "b", "b")), texts(*["a"] * 60, *["new"] * 30, *[None] * 10)),
+    ):
+        counts = profile.counts(batch[:37]) + profile.counts(batch[37:])
+
+        assert profile.psi_of(counts) == profile.psi(batch)
+        assert counts[-1] / counts.sum() == profile.missing_share(batch) == 0.1
+        assert profile.kind == "number" or counts[-2] / counts.sum() == profile.unseen_share(batch) == 0.3
+
+
 @pytest.mark.parametrize("column", [pd.Series([0.1, 0.1, 2.5, np.nan]), texts("DE", "DE", None, "{x}")])
 def test_json_gives_a_profile_back_to_the_bit(column):
     profile = ColumnProfile.of(column)

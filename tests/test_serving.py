@@ -13,6 +13,7 @@ from leadscore.model import load_serving, save_model
 from leadscore.pipeline import compose, run
 from leadscore.record import open_run
 from leadscore.serving import Serving
+from leadscore.verbs import main
 from leadscore.verbs.show_lead import lead_page, say_lead
 
 SMALL = ["data.n_leads=700", "audit=off", "metrics.resamples=100", "features=+sessions+recency"]
@@ -171,6 +172,41 @@ def test_the_table_shows_value_typical_value_contribution_and_words(opened, caps
     assert strongest.words in line
     say_lead(page, as_json=True)
     assert json.loads(capsys.readouterr().out) == page.to_json()
+
+
+def test_the_command_shows_a_lead(opened, capsys):
+    user_id = opened.predictions["user_id"].iloc[-1]
+
+    assert main(["show", str(opened.folder), "--lead", user_id, "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == lead_page(opened, user_id).to_json()
+    assert main(["show", str(opened.folder), "--lead", "nobody"]) == 1
+    assert "none of the" in capsys.readouterr().err
+
+
+def test_isotonic_calibration_is_said_to_come_after_the_sum(tmp_path, capsys):
+    run(
+        compose(
+            [
+                "data.n_leads=700",
+                "audit=off",
+                "report=false",
+                "metrics.resamples=100",
+                "tracking=none",
+                "model.calibration=isotonic",
+                "bands.cut=share",
+            ]
+        ),
+        tmp_path / "demo",
+    )
+    opened = open_run(tmp_path / "demo")
+    page = lead_page(opened, opened.predictions["user_id"].iloc[-1])
+
+    say_lead(page)
+
+    assert "log-odds before calibration: " in capsys.readouterr().out
+    assert page.probability == opened.predictions["probability"].iloc[-1]
+    assert opened.serving.bands.n_cut
 
 
 def test_a_lead_of_an_earlier_fold_is_shown_with_a_warning(opened):

@@ -6,9 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from leadscore.config.bands import CUTS, BandsConfig
 from leadscore.config.schema import (
     SCHEMAS,
-    BandsConfig,
     Config,
     DataConfig,
     DelayWindow,
@@ -141,7 +141,7 @@ def _metrics(config: Config) -> Iterator[str]:
 
 
 def _bands(bands: BandsConfig) -> Iterator[str]:
-    key = {"lift": "lifts", "probability": "probabilities", "share": "shares", "capacity": "capacities"}[bands.cut]
+    key = CUTS[bands.cut]
     given: list[float] = list(getattr(bands, key))
     where = f"bands.{key} {[*given]} (bands.cut={bands.cut})"
     if len(given) != 3:

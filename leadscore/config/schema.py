@@ -14,6 +14,8 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from leadscore.config.bands import BandsConfig
+
 __all__ = [
     "HASHED_GROUPS",
     "SCHEMAS",
@@ -342,17 +344,6 @@ class MetricsConfig:
     value: float | None = None  # of a conversion that a call catches, in `currency`
     cost: float = 0.0  # of a call
     currency: str | None = None  # null: data.currency
-
-
-@dataclass
-class BandsConfig:
-    """Where the bands A, B, C and D are cut; none of it changes a probability."""
-
-    cut: str = choice("lift", "lift", "probability", "share", "capacity")
-    lifts: list[float] = field(default_factory=lambda: [2.0, 1.0, 0.5])  # A, B, C from so many times the base rate
-    probabilities: list[float] = field(default_factory=list)  # the least of A, B, C, as in [0.5, 0.25, 0.1]
-    shares: list[float] = field(default_factory=lambda: [0.05, 0.15, 0.4])  # of the leads, in A, in B, in C
-    capacities: list[int] = field(default_factory=list)  # leads a week in A, in B, in C, as in [20, 60, 150]
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["effects"]
+__all__ = ["effects", "evenly"]
 
 ROWS = 2_000
 LEVELS = 10
@@ -37,7 +37,7 @@ def effects(
         A feature each: `feature`, `kind`, `rows`, `values` (rising, or the most frequent first; None is missing) and
         `probability`, the mean at each value.
     """
-    some = X.iloc[np.unique(np.linspace(0, len(X) - 1, min(ROWS, len(X))).round().astype("int64"))]
+    some = evenly(X, ROWS)
     told = []
     for name in features:
         values = _values(training[name])
@@ -49,6 +49,17 @@ def effects(
     return told
 
 
+def evenly(X: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """Return all rows, or so many of them evenly spread.
+
+    Examples
+    --------
+    >>> evenly(pd.DataFrame({"a": range(9)}), 3)["a"].tolist()
+    [0, 4, 8]
+    """
+    return X if len(X) <= rows else X.iloc[np.linspace(0, len(X) - 1, rows).round().astype("int64")]
+
+
 def _values(column: pd.Series) -> list[float | str | None]:
     known = column.dropna()
     values: list[float | str | None] = []
@@ -58,9 +69,8 @@ def _values(column: pd.Series) -> list[float | str | None]:
             deciles = np.unique([known.min(), *deciles, known.max()])
         values += deciles.tolist()
     elif len(known):
-        counts = known.value_counts()
-        order = sorted(range(len(counts)), key=lambda at: (-counts.iloc[at], str(counts.index[at])))
-        values += [str(counts.index[at]) for at in order[:LEVELS]]
+        counts = sorted(known.value_counts().items(), key=lambda pair: (-pair[1], str(pair[0])))
+        values += [str(level) for level, _ in counts[:LEVELS]]
     return [*values, None] if len(known) < len(column) else values
 
 

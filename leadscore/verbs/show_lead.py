@@ -59,6 +59,8 @@ class LeadPage:
     band : str
     base, log_odds : float
         `base` and all contributions add up to `log_odds`.
+    scale : str
+        Of these: `log-odds` of the probability, or `log-odds before calibration`.
     reasons : list of str
     rows : list of LeadRow
         The strongest story first.
@@ -75,6 +77,7 @@ class LeadPage:
     band: str
     base: float
     log_odds: float
+    scale: str
     reasons: list[str]
     rows: list[LeadRow]
     note: str
@@ -141,6 +144,7 @@ def lead_page(run: Run, user_id: str, as_of: str | None = None) -> LeadPage:
         band=str(serving.bands.of([probability])[0]),
         base=explanation.base,
         log_odds=float(explanation.log_odds().iloc[0]),
+        scale=explanation.scale,
         reasons=[text for text in told.filter(like="reason_").iloc[0] if text],
         rows=rows,
         note=_note(row, last, serving),
@@ -218,7 +222,7 @@ def say_lead(page: LeadPage, *, as_json: bool = False) -> None:
     say()
     moved = page.log_odds - page.base
     say(
-        f"log-odds: {page.base:+.3f} for the average lead, {moved:+.3f} from the columns above, together "
+        f"{page.scale}: {page.base:+.3f} for the average lead, {moved:+.3f} from the columns above, together "
         f"{page.log_odds:+.3f}: a probability of {page.probability:.3f}"
     )
 
@@ -226,4 +230,6 @@ def say_lead(page: LeadPage, *, as_json: bool = False) -> None:
 def _plain(value: float | str | None) -> str:
     if value is None:
         return "missing"
-    return value if isinstance(value, str) else f"{value:,.4g}"
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if value.is_integer() else f"{value:,.4g}"

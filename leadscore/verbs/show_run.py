@@ -27,8 +27,13 @@ MARKS = {"note": "note", "problem": "PROBLEM"}
 
 
 def show_run(arguments: Namespace) -> int:
-    """Show one run."""
+    """Show one run, or one of its leads."""
     run = open_run(arguments.names[0], arguments.roots)
+    if arguments.lead is not None:
+        from leadscore.verbs.show_lead import lead_page, say_lead
+
+        say_lead(lead_page(run, arguments.lead, arguments.as_of), as_json=arguments.json)
+        return 0
     facts = _facts(run, arguments.roots)
     if arguments.json:
         say_json(facts)

@@ -25,6 +25,8 @@ def _show(group: Any) -> None:
         wanted=(1, 1),
         composes=False,
     )
+    show.add_argument("--lead", metavar="ID", help="one lead instead: its values, what each adds to the score, and why")
+    show.add_argument("--as-of", metavar="TIME", help="with --lead: which of its validation rows (default: the latest)")
     add_roots(show)
     add_json(show)
 
