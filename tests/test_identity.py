@@ -1,5 +1,7 @@
 """Two runs have the same name when, and only when, they ask the same of the same data."""
 
+import subprocess
+
 import pandas as pd
 import pytest
 from conftest import event_table, lead_table, tables
@@ -132,6 +134,29 @@ def test_validation_rows_are_named_with_their_labels_and_horizon():
 
 
 def test_outside_git_nothing_is_known_and_nothing_breaks(tmp_path):
+    assert git_state(tmp_path) == {"commit": None, "dirty": None}
+
+
+def test_a_commit_is_named_and_edits_of_tracked_files_make_it_dirty(tmp_path):
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", *who, *words], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "-q")
+    assert git_state(tmp_path) == {"commit": None, "dirty": None}  # a repository without a commit
+    (tmp_path / "tracked.txt").write_text("one")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    assert git_state(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    (tmp_path / "untracked.txt").write_text("a run's own files are no edit")
+    assert git_state(tmp_path)["dirty"] is False
+    (tmp_path / "tracked.txt").write_text("two")
+    assert git_state(tmp_path)["dirty"] is True
+
+
+def test_without_git_nothing_is_known_and_nothing_breaks(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
     assert git_state(tmp_path) == {"commit": None, "dirty": None}
 
 

@@ -45,6 +45,30 @@ def recorded_now(overrides: list[str]) -> dict[str, object]:
     return {"overrides": overrides, "config_hash": config_hash(canonical), "parts": parts(canonical)}
 
 
+def defaults_now() -> dict[str, object]:
+    """Return each hashed field's default, which a name leaves out: its value may not change under old runs."""
+    found = {}
+    for group, name, schema, way, counts in FIELDS:
+        node, field = schema, None
+        for key in way:
+            hints = typing.get_type_hints(node)
+            field = next(each for each in dataclasses.fields(node) if each.name == key)
+            node = next(
+                (part for part in (hints[key], *typing.get_args(hints[key])) if dataclasses.is_dataclass(part)), None
+            )
+        if counts and node is None:
+            made = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+            found[".".join((group, name, *way))] = made
+    return found
+
+
+def test_no_default_has_changed_in_silence():
+    was, now = json.loads(RECORDED.read_text())["defaults"], defaults_now()
+    changed = {key: (value, now.get(key)) for key, value in was.items() if key not in now or now[key] != value}
+    assert not changed, CHANGED_DEFAULT
+    assert now.keys() == was.keys(), "a new key has a default now: record it (python tests/test_identity_fields.py)"
+
+
 @pytest.mark.parametrize("case", json.loads(RECORDED.read_text())["runs"], ids=lambda case: " ".join(case["overrides"]))
 def test_recorded_identities_still_hold(case):
     assert json.loads(RECORDED.read_text())["hash_version"] == asked.HASH_VERSION, CHANGED_DEFAULT
@@ -97,7 +121,8 @@ def fields_of(schema: type, way: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
     """Yield each field of a schema, those inside it too, and whether it is in the name."""
     hints = typing.get_type_hints(schema)
     for field in dataclasses.fields(schema):
-        yield (*way, field.name), field.metadata.get("identity", True)
+        if not dataclasses.is_dataclass(hints[field.name]):  # one that is always there is tried by its fields
+            yield (*way, field.name), field.metadata.get("identity", True)
         for part in (hints[field.name], *typing.get_args(hints[field.name])):
             if dataclasses.is_dataclass(part) and field.metadata.get("identity", True):
                 yield from fields_of(typing.cast("type", part), (*way, field.name))
@@ -139,8 +164,6 @@ def test_a_field_moves_the_name_and_its_part_when_it_counts_and_never_otherwise(
         node = getattr(node, key)
     value = getattr(node, way[-1])
     other = None if dataclasses.is_dataclass(value) else another(value, typing.get_type_hints(type(node))[way[-1]])
-    if dataclasses.is_dataclass(value) and typing.get_type_hints(type(node))[way[-1]] is type(value):
-        return  # a node that is always there: its fields are tried one by one
     setattr(node, way[-1], other)
     first, second = canonical_config(before, {}), canonical_config(after, {})
     assert (config_hash(first) != config_hash(second)) is counts, f"{group}={name}: {'.'.join(way)}"
@@ -200,5 +223,6 @@ def test_any_order_and_spelling_of_the_same_words_is_the_same_name(number):
 
 
 if __name__ == "__main__":
-    found = {"hash_version": asked.HASH_VERSION, "runs": [recorded_now(case) for case in CASES]}
+    found = {"hash_version": asked.HASH_VERSION, "defaults": defaults_now()}
+    found["runs"] = [recorded_now(case) for case in CASES]
     RECORDED.write_text(json.dumps(found, indent=2) + "\n")

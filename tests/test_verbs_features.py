@@ -107,7 +107,7 @@ def mine(home):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["fetures"], "leadscore: unknown verb 'fetures'. Did you mean 'features'? Verbs: confirm, data, "),
+        (["fetures"], "leadscore: unknown verb 'fetures'. Did you mean 'features'? Verbs: "),
         (["features", "lst"], "leadscore: unknown verb 'lst'. Did you mean 'list'?"),
         (["features", "list", "--jsn"], "leadscore: unknown option --jsn. Did you mean --json?"),
         (["features", "show"], "leadscore: NAME is missing"),
