@@ -5,7 +5,7 @@ import json
 import pytest
 
 from leadscore.errors import FeatureError
-from leadscore.identity.run import begin
+from leadscore.identity.run import begin, code_of
 from leadscore.model.registry import registration_of
 from leadscore.pipeline import build_dataset, compose, plan_run, run
 from leadscore.verbs import main
@@ -20,7 +20,8 @@ def chosen(tmp_path_factory):
     found = {}
     for choice in ("default", "paying"):
         config = compose([*SMALL, f"definitions={choice}", f"tracking.root={root}"])
-        identity = begin(config, plan_run(config), registration_of(config.model.name).cls)
+        plan = plan_run(config)
+        identity = begin(config, plan, code_of(plan, registration_of(config.model.name).cls))
         found[choice] = identity, build_dataset(config).X["is_active_user"]
         run(config, root / choice)
     return root, found

@@ -113,7 +113,9 @@ def test_json_has_the_files_as_they_are(show, first):
 
 def test_a_failed_run_says_why_and_shows_nothing_that_it_did_not_reach(show, failed):
     said, identity = show(failed), open_run(failed).identity
-    assert said.startswith(f"run {identity['run_id']}, failed\nreason     {identity['error'][:60]}")
+    assert said.startswith(
+        f"run {identity['run_id']}: logistic on data demo, failed\nreason     {identity['error'][:60]}"
+    )
     for absent in ("metric", "strongest", "features ", "observed"):
         assert f"\n{absent}" not in said
     assert "python -m leadscore.train data.n_leads=3" in said
