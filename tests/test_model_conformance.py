@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.config.schema import BaselineModel, LightgbmModel, LogisticModel
+from leadscore.config.schema import BaselineModel, HistGradientBoostingModel, LightgbmModel, LogisticModel
 from leadscore.errors import ModelError
 from leadscore.model import load_model, make_model, model_names, save_model
 
@@ -12,6 +12,13 @@ CONFIGS = {
     "logistic": LogisticModel(),
     "lightgbm": LightgbmModel(n_estimators=20, min_child_samples=10),
     "lightgbm stopped early": LightgbmModel(n_estimators=40, min_child_samples=10, early_stopping=5),
+    "lightgbm, weighed and constrained": LightgbmModel(
+        n_estimators=20, min_child_samples=10, class_weight="balanced", monotone={"sessions, 7d": "rises"}
+    ),
+    "hist_gradient_boosting": HistGradientBoostingModel(max_iter=20, min_samples_leaf=10),
+    "hist_gradient_boosting stopped early": HistGradientBoostingModel(
+        max_iter=20, min_samples_leaf=10, early_stopping=5, class_weight="balanced", monotone={"amount": "falls"}
+    ),
     "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
     "lightgbm, isotonic": LightgbmModel(n_estimators=20, min_child_samples=10, calibration="isotonic"),
     "baseline": BaselineModel(),

@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.config.schema import LightgbmModel, LogisticModel
+from leadscore.config.schema import HistGradientBoostingModel, LightgbmModel, LogisticModel
 from leadscore.errors import ConfigError, ModelError
 from leadscore.model import make_model, save_model
 from leadscore.pipeline import compose
 
-WEIGHED = [LogisticModel(), LightgbmModel(n_estimators=60)]
-CONSTRAINED = [LightgbmModel(n_estimators=60, min_child_samples=5)]
+WEIGHED = [LogisticModel(), LightgbmModel(n_estimators=60), HistGradientBoostingModel(max_iter=60)]
+CONSTRAINED = [
+    LightgbmModel(n_estimators=60, min_child_samples=5),
+    HistGradientBoostingModel(max_iter=60, min_samples_leaf=5),
+]
 by_name = {"ids": lambda config: config.name}
 
 
@@ -48,12 +51,20 @@ def test_weights_reach_the_fit_and_nothing_else_moves_by_their_ratio(config):
     assert abs(plain.base - weighed.base) < 1.0  # log(19) = 2.9 if the shift were left in
 
 
-def test_trees_are_stopped_early_by_the_loss_that_they_are_grown_for():
+@pytest.mark.parametrize(
+    ("config", "trees"),
+    [
+        (LightgbmModel(n_estimators=300), lambda model: model.inner._fitted.booster.num_trees()),
+        (HistGradientBoostingModel(max_iter=300), lambda model: len(model.inner._fitted.trees)),
+    ],
+    ids=["lightgbm", "hist_gradient_boosting"],
+)
+def test_trees_are_stopped_early_by_the_loss_that_they_are_grown_for(config, trees):
     X, y = rare(4_000, seed=1)
-    config = LightgbmModel(n_estimators=400, learning_rate=0.1, early_stopping=10, class_weight="balanced")
-    model = make_model(config, seed=0).fit(X[:3000], y[:3000], (X[3000:], y[3000:]))
+    asked = replace(config, learning_rate=0.1, early_stopping=10, class_weight="balanced")
+    model = make_model(asked, seed=0).fit(X[:3000], y[:3000], (X[3000:], y[3000:]))
 
-    assert 5 < model.inner._fitted.booster.num_trees() < 200
+    assert 5 < trees(model) < 200
 
 
 def test_the_shift_is_kept_in_the_file(tmp_path):

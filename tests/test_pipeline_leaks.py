@@ -23,6 +23,7 @@ from leadscore.config.schema import (
     SCHEMAS,
     BaselineModel,
     GroupedValidation,
+    HistGradientBoostingModel,
     HoldoutValidation,
     LightgbmModel,
     LogisticModel,
@@ -54,6 +55,7 @@ MODELS = {
     "logistic": LogisticModel(),
     "lightgbm": LightgbmModel(n_estimators=5, min_child_samples=5),
     "lightgbm stopped early": LightgbmModel(n_estimators=40, min_child_samples=5, early_stopping=3, learning_rate=0.2),
+    "hist_gradient_boosting": HistGradientBoostingModel(max_iter=5, min_samples_leaf=5),
     "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
     "lightgbm stopped early, isotonic": LightgbmModel(
         n_estimators=20, min_child_samples=5, early_stopping=3, calibration="isotonic"

@@ -27,6 +27,7 @@ __all__ = [
     "FilesData",
     "GivenWindow",
     "GroupedValidation",
+    "HistGradientBoostingModel",
     "HoldoutValidation",
     "LightgbmModel",
     "LogisticModel",
@@ -231,6 +232,22 @@ class LightgbmModel(ModelConfig):
 
 
 @dataclass
+class HistGradientBoostingModel(ModelConfig):
+    """Gradient-boosted trees by scikit-learn, with native categories."""
+
+    name: str = "hist_gradient_boosting"
+    max_iter: int = number(120, at_least=1)
+    learning_rate: float = number(0.03, above=0)
+    max_leaf_nodes: int = number(7, at_least=2)
+    min_samples_leaf: int = number(40, at_least=1)
+    l2_regularization: float = number(5.0, at_least=0)
+    max_features: float = number(1.0, above=0, at_most=1)  # share of the features tried at each split
+    early_stopping: int | None = number(None, at_least=1)  # trees without a gain on the inner fold; null: never stop
+    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
+    monotone: dict[str, str] = field(default_factory=dict)  # feature -> rises | falls: what more of it never undoes
+
+
+@dataclass
 class BaselineModel(ModelConfig):
     """What every model must beat: the base rate, or one feature as a ranking."""
 
@@ -362,7 +379,12 @@ class Config:
 SCHEMAS: dict[str, dict[str, type]] = {
     "data": {"files": FilesData, "demo": DemoData},
     "window": {"delay": DelayWindow, "snapshots": SnapshotsWindow, "given": GivenWindow},
-    "model": {"logistic": LogisticModel, "lightgbm": LightgbmModel, "baseline": BaselineModel},
+    "model": {
+        "logistic": LogisticModel,
+        "lightgbm": LightgbmModel,
+        "hist_gradient_boosting": HistGradientBoostingModel,
+        "baseline": BaselineModel,
+    },
     "validation": {
         "holdout": HoldoutValidation,
         "rolling": RollingValidation,

@@ -4,6 +4,7 @@ from leadscore.model.base import Explanation, Model
 from leadscore.model.baseline import Baseline
 from leadscore.model.boosting import BoostedTrees
 from leadscore.model.checked import CheckedModel
+from leadscore.model.hist_boosting import HistGradientBoosting
 from leadscore.model.logistic import LogisticRegression
 from leadscore.model.registry import make_model, model_names, register_model
 from leadscore.model.store import load_model, read_manifest, save_model
@@ -13,6 +14,7 @@ __all__ = [
     "BoostedTrees",
     "CheckedModel",
     "Explanation",
+    "HistGradientBoosting",
     "LogisticRegression",
     "Model",
     "load_model",
