@@ -4,7 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.config.schema import BaselineModel, HistGradientBoostingModel, LightgbmModel, LogisticModel
+from leadscore.config.schema import (
+    BaselineModel,
+    EnsembleModel,
+    HistGradientBoostingModel,
+    LightgbmModel,
+    LogisticModel,
+)
 from leadscore.errors import ModelError
 from leadscore.model import load_model, make_model, model_names, save_model
 
@@ -18,6 +24,14 @@ CONFIGS = {
     "hist_gradient_boosting": HistGradientBoostingModel(max_iter=20, min_samples_leaf=10),
     "hist_gradient_boosting stopped early": HistGradientBoostingModel(
         max_iter=20, min_samples_leaf=10, early_stopping=5, class_weight="balanced", monotone={"amount": "falls"}
+    ),
+    "ensemble of seeds": EnsembleModel(
+        seeds=2, members={"trees": LightgbmModel(n_estimators=10, min_child_samples=10, early_stopping=5)}
+    ),
+    "ensemble of models, sigmoid": EnsembleModel(
+        seeds=1,
+        members={"line": LogisticModel(), "trees": HistGradientBoostingModel(max_iter=5, min_samples_leaf=10)},
+        calibration="sigmoid",
     ),
     "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
     "lightgbm, isotonic": LightgbmModel(n_estimators=20, min_child_samples=10, calibration="isotonic"),

@@ -23,7 +23,7 @@ from leadscore.model.base import Model
 from leadscore.model.calibration import FILE as CALIBRATION
 from leadscore.model.calibration import read_calibration
 from leadscore.model.checked import CheckedModel
-from leadscore.model.registry import Registration, registration_of
+from leadscore.model.registry import registration_of
 
 __all__ = ["FORMAT_VERSION", "MANIFEST", "load_model", "read_manifest", "save_model"]
 
@@ -69,7 +69,7 @@ def save_model(model: Model, folder: Path, extra: Mapping[str, Any]) -> dict[str
             "model": model.name,
             "columns": columns,
             "files": _fingerprints(partial),
-            "versions": _versions(registration),
+            "versions": _versions([registration.library, *getattr(model.inner, "libraries", [])]),
             "extra": dict(extra),
         }
         manifest = {**content, "sha256": _sha256(_canonical(content))}
@@ -167,8 +167,8 @@ def _fingerprints(folder: Path, without: str = "") -> dict[str, str]:
     return found
 
 
-def _versions(registration: Registration) -> dict[str, str]:
-    packages = ["numpy", "pandas", *([registration.library] if registration.library else [])]
+def _versions(libraries: list[str | None]) -> dict[str, str]:
+    packages = dict.fromkeys(["numpy", "pandas", *filter(None, libraries)])
     return {
         "leadscore": leadscore.__version__,
         "python": platform.python_version(),
