@@ -8,6 +8,7 @@ from leadscore.model.ensemble import Ensemble
 from leadscore.model.hist_boosting import HistGradientBoosting
 from leadscore.model.logistic import LogisticRegression
 from leadscore.model.registry import make_model, model_names, parts_of, register_model
+from leadscore.model.sklearn_wrapper import sklearn_wrapper
 from leadscore.model.store import load_model, read_manifest, save_model
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "read_manifest",
     "register_model",
     "save_model",
+    "sklearn_wrapper",
 ]
