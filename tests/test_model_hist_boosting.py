@@ -1,9 +1,6 @@
 """hist_gradient_boosting: scikit-learn grows the trees, our own few lines walk them to the same bits."""
 
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -152,24 +149,3 @@ def test_a_tree_that_would_never_end_is_refused(tmp_path):
 def test_monotone_is_refused_on_a_category():
     with pytest.raises(ModelError, match="names 'country', which is a category"):
         make_model(HistGradientBoostingModel(monotone={"country": "rises"}), 0).fit(*observations(50))
-
-
-PRINT = """
-import sys; sys.path.insert(0, "tests")
-from test_model_hist_boosting import CONFIG, observations
-from leadscore.model import make_model
-X, y = observations(700)
-print(make_model(CONFIG, seed=0).fit(X, y).predict_proba(X).map(float.hex).str.cat())
-"""
-
-
-def test_threads_and_processes_change_no_bit():
-    said = []
-    for threads in ("1", "3"):
-        environment = {**os.environ, "OMP_NUM_THREADS": threads}
-        done = subprocess.run(
-            [sys.executable, "-c", PRINT], capture_output=True, text=True, env=environment, check=True
-        )
-        said.append(done.stdout)
-    assert said[0] == said[1]
-    assert len(said[0]) > 700 * 10
