@@ -52,21 +52,15 @@ def sklearn_wrapper(build: Callable[[Any, int], Any]) -> type["SklearnModel"]:
 
     Examples
     --------
-    >>> from dataclasses import dataclass
-    >>> from leadscore.config.schema import ModelConfig
-    >>> from leadscore.model import model_names, register_model
-    >>> @dataclass
-    ... class BayesModel(ModelConfig):
-    ...     name: str = "naive_bayes"
-    ...     var_smoothing: float = 1e-9
-    >>> @register_model("naive_bayes", config=BayesModel, library="scikit-learn")
-    ... @sklearn_wrapper
+    Above the function stands also `@register_model("naive_bayes", config=BayesModel, library="scikit-learn")`:
+
+    >>> @sklearn_wrapper
     ... def naive_bayes(config, seed):
     ...     from sklearn.naive_bayes import GaussianNB
     ...
     ...     return GaussianNB(var_smoothing=config.var_smoothing)
-    >>> "naive_bayes" in model_names()
-    True
+    >>> naive_bayes.__name__, issubclass(naive_bayes, SklearnModel)
+    ('naive_bayes', True)
     """
 
     def built(_: SklearnModel, config: Any, seed: int) -> Any:  # a method: a run's code_hash follows it to `build`
