@@ -134,10 +134,11 @@ def confirm_run(
 def _same_code(run: "Run", config: Config) -> None:
     """Refuse code that is not the run's: what it would score is another model's table."""
     from leadscore.identity.run import begin, code_of
-    from leadscore.model.registry import registration_of
+    from leadscore.model.registry import parts_of, registration_of
 
     plan = plan_run(config)
-    now = begin(config, plan, code_of(plan, registration_of(config.model.name).cls))
+    models = [registration_of(part.name).cls for part in parts_of(config.model).values()]
+    now = begin(config, plan, code_of(plan, *models))
     what = {"code_hash": "feature or model code", "engine_hash": "leadscore's own code", "config_hash": "the config"}
     moved = [f"{words} ({run.identity.get(key, '')[:8]}, now {now[key][:8]})" for key, words in what.items()
              if now[key] != run.identity.get(key)]  # fmt: skip

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leadscore.config.schema import Config
+from leadscore.config.schema import Config, ModelConfig
 from leadscore.errors import ConfigError, LeadscoreError, WindowError
 from leadscore.results import Dataset, TrainedRun, Windows
 from leadscore.times import parse_duration
@@ -106,18 +106,36 @@ def plan_run(config: Config) -> "Plan":
     """Look up every name in the config, with the user's plugins loaded; no data is read."""
     from leadscore.features import make_plan
     from leadscore.model.monotone import check_monotone
-    from leadscore.model.registry import registration_of
+    from leadscore.model.registry import parts_of
 
     load_plugins(config.plugins)
-    if not isinstance(config.model, registration_of(config.model.name).config):
-        raise ConfigError(
-            f"model.name {config.model.name} does not belong to the other keys of model: choose with model="
-        )
+    _refuse_models(config.model)
     _refuse_unknown_codes(config.checks.mute)
     numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
     plan = make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
-    check_monotone(getattr(config.model, "monotone", {}), {each.name: each.dtype for each in plan.columns})
+    kinds = {each.name: each.dtype for each in plan.columns}
+    for key, part in parts_of(config.model).items():
+        check_monotone(getattr(part, "monotone", {}), kinds, key)
     return plan
+
+
+def _refuse_models(model: ModelConfig) -> None:
+    """Refuse a model, or a member of an ensemble, that is not what its keys say."""
+    from leadscore.errors import raise_all
+    from leadscore.model.registry import parts_of, registration_of
+
+    problems = []
+    for key, part in parts_of(model).items():
+        if not isinstance(part, registration_of(part.name).config):
+            group = key.replace("model.", "model@model.")
+            problems.append(f"{key}.name {part.name} does not belong to the other keys of {key}: choose with {group}=")
+        elif key != "model" and hasattr(part, "members"):
+            problems.append(f"{key} is itself an ensemble: name its members in model.members")
+        elif key != "model" and part.calibration != "none":
+            problems.append(f"{key}.calibration: an ensemble is calibrated as a whole, by model.calibration")
+    if not getattr(model, "members", True):
+        problems.append("model.members is empty: +model@model.members.NAME=CHOICE adds a member")
+    raise_all(ConfigError, problems)
 
 
 def _refuse_unknown_codes(codes: Sequence[str]) -> None:
@@ -292,7 +310,7 @@ def run(
     from leadscore.handover import serving_of
     from leadscore.identity.profile import profile
     from leadscore.identity.run import begin, code_of, with_content
-    from leadscore.model.registry import registration_of
+    from leadscore.model.registry import parts_of, registration_of
     from leadscore.record import CODE, DATA, IDENTITY, Shelf, make_tracker
     from leadscore.record.ledger import check_ledger, enter, family
     from leadscore.record.write import (
@@ -307,7 +325,7 @@ def run(
 
     refuse_secrets(asdict(config))
     plan = plan_run(config)
-    code = code_of(plan, registration_of(config.model.name).cls)
+    code = code_of(plan, *(registration_of(part.name).cls for part in parts_of(config.model).values()))
     identity = begin(config, plan, code)
     tracker = make_tracker(config.tracking)
     tracker.check()

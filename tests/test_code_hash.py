@@ -539,6 +539,7 @@ ENGINE = [
     ("data/demo_world.py", "def ", "def x", True),
     ("model/encoding.py", "def ", "def x", True),
     ("config/schema.py", 'embargo: str = kept_as("embargo", "0d")', 'embargo: str = kept_as("embargo", "1d")', True),
+    ("config/models.py", "C: float = number(1.0", "C: float = number(2.0", True),
     ("features/engagement.py", 'no_events=0, unit="opens"', 'no_events=1, unit="opens"', False),
     ("features/engagement.py", '    "demo_requests",\n', "", False),
 ]

@@ -112,7 +112,7 @@ def test_a_ranking_that_does_not_hold_is_made_flat_not_turned_around(method):
 
 def test_one_class_in_the_inner_fold_is_refused_with_counts():
     X, y = rows(100)
-    with pytest.raises(ModelError, match="y has one class only: 0 of 20 training rows converted"):
+    with pytest.raises(ModelError, match="y has one class only: 0 of 20 rows of the inner fold converted"):
         make_model(LogisticModel(calibration="sigmoid"), 0).fit(X[:80], y[:80], (X[80:], y[80:] * 0))
 
 

@@ -1,10 +1,21 @@
 """Every registered model keeps the same contract; a new one joins by one line in CONFIGS."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.config.schema import BaselineModel, LightgbmModel, LogisticModel
+from leadscore.config.schema import (
+    BaselineModel,
+    EnsembleModel,
+    HistGradientBoostingModel,
+    LightgbmModel,
+    LogisticModel,
+)
 from leadscore.errors import ModelError
 from leadscore.model import load_model, make_model, model_names, save_model
 
@@ -12,6 +23,21 @@ CONFIGS = {
     "logistic": LogisticModel(),
     "lightgbm": LightgbmModel(n_estimators=20, min_child_samples=10),
     "lightgbm stopped early": LightgbmModel(n_estimators=40, min_child_samples=10, early_stopping=5),
+    "lightgbm, weighed and constrained": LightgbmModel(
+        n_estimators=20, min_child_samples=10, class_weight="balanced", monotone={"sessions, 7d": "rises"}
+    ),
+    "hist_gradient_boosting": HistGradientBoostingModel(max_iter=20, min_samples_leaf=10),
+    "hist_gradient_boosting stopped early": HistGradientBoostingModel(
+        max_iter=20, min_samples_leaf=10, early_stopping=5, class_weight="balanced", monotone={"amount": "falls"}
+    ),
+    "ensemble of seeds": EnsembleModel(
+        seeds=2, members={"trees": LightgbmModel(n_estimators=10, min_child_samples=10, early_stopping=5)}
+    ),
+    "ensemble of models, sigmoid": EnsembleModel(
+        seeds=1,
+        members={"line": LogisticModel(), "trees": HistGradientBoostingModel(max_iter=5, min_samples_leaf=10)},
+        calibration="sigmoid",
+    ),
     "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
     "lightgbm, isotonic": LightgbmModel(n_estimators=20, min_child_samples=10, calibration="isotonic"),
     "baseline": BaselineModel(),
@@ -119,6 +145,27 @@ def test_the_same_seed_gives_the_same_scores_bit_for_bit(config, training, later
     second = fit(config, 5, *training).predict_proba(later)
 
     pd.testing.assert_series_equal(first, second, check_exact=True)
+
+
+SCORES = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from test_model_conformance import CONFIGS, fit, observations
+(training, (later, _)) = observations(300, seed=1), observations(80, seed=2)
+for name, config in CONFIGS.items():
+    print(name, *fit(config, 3, *training).predict_proba(later).map(float.hex))
+"""
+
+
+def test_processes_and_their_threads_change_no_bit(training, later):
+    said = []
+    for threads in ("1", "3"):
+        limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), threads)
+        command = [sys.executable, "-c", SCORES, str(Path(__file__).parent)]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **limits}, check=True)
+        said.append(done.stdout.splitlines())
+    assert len(said[0]) == len(CONFIGS)
+    assert [one for one, other in zip(*said, strict=True) if one != other] == []
 
 
 def test_columns_count_by_name_not_by_position(model, later):

@@ -179,7 +179,7 @@ def test_labels_other_than_0_and_1_are_counted(X):
 
 
 def test_no_training_rows_are_refused(X, y):
-    with pytest.raises(ModelError, match="there is no training row"):
+    with pytest.raises(ModelError, match="there are no training rows: see"):
         make_model(LogisticModel(), seed=0).fit(X[:0], y[:0])
 
 

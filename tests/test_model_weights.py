@@ -7,13 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.config.schema import LightgbmModel, LogisticModel
+from leadscore.config.schema import HistGradientBoostingModel, LightgbmModel, LogisticModel
 from leadscore.errors import ConfigError, ModelError
-from leadscore.model import make_model, save_model
+from leadscore.model import boosting, hist_boosting, make_model, save_model
 from leadscore.pipeline import compose
 
-WEIGHED = [LogisticModel(), LightgbmModel(n_estimators=60)]
-CONSTRAINED = [LightgbmModel(n_estimators=60, min_child_samples=5)]
+WEIGHED = [LogisticModel(), LightgbmModel(n_estimators=60), HistGradientBoostingModel(max_iter=60)]
+CONSTRAINED = [
+    LightgbmModel(n_estimators=60, min_child_samples=5),
+    HistGradientBoostingModel(max_iter=60, min_samples_leaf=5),
+]
 by_name = {"ids": lambda config: config.name}
 
 
@@ -48,12 +51,40 @@ def test_weights_reach_the_fit_and_nothing_else_moves_by_their_ratio(config):
     assert abs(plain.base - weighed.base) < 1.0  # log(19) = 2.9 if the shift were left in
 
 
-def test_trees_are_stopped_early_by_the_loss_that_they_are_grown_for():
-    X, y = rare(4_000, seed=1)
-    config = LightgbmModel(n_estimators=400, learning_rate=0.1, early_stopping=10, class_weight="balanced")
-    model = make_model(config, seed=0).fit(X[:3000], y[:3000], (X[3000:], y[3000:]))
+def lightgbm_scores(model, X):
+    booster = model.inner._fitted.booster
+    numbers = boosting._matrix(X, model.inner._fitted.levels)
+    return [booster.predict(numbers, num_iteration=n + 1, raw_score=True) for n in range(booster.num_trees())]
 
-    assert 5 < model.inner._fitted.booster.num_trees() < 200
+
+def hist_scores(model, X):
+    fitted = model.inner._fitted
+    added = [tree.walk(hist_boosting._matrix(X, fitted.encodings)) for tree in fitted.trees]
+    return list(fitted.base + np.cumsum(added, axis=0))  # the class weights taken off
+
+
+@pytest.mark.parametrize(
+    ("config", "scores"),
+    [(LightgbmModel(n_estimators=150), lightgbm_scores), (HistGradientBoostingModel(max_iter=150), hist_scores)],
+    ids=["lightgbm", "hist_gradient_boosting"],
+)
+def test_trees_are_stopped_early_by_the_weighted_loss_that_they_are_grown_for(config, scores):
+    X, y = rare(4_000, seed=1)
+    asked = replace(config, learning_rate=0.1, class_weight="balanced")
+    stopped = make_model(replace(asked, early_stopping=10), 0).fit(X[:3000], y[:3000], (X[3000:], y[3000:]))
+    whole = make_model(asked, 0).fit(X[:3000], y[:3000])
+    negative, positive = (y[:3000] == 0).sum(), y[:3000].sum()
+    weights = np.where(y[3000:] == 1, negative / positive, 1.0)
+    shift = 0 if scores is lightgbm_scores else np.log(negative / positive)
+    losses = [
+        np.average(np.logaddexp(0, each + shift) - y[3000:] * (each + shift), weights=weights)
+        for each in scores(whole, X[3000:])
+    ]
+
+    kept = len(scores(stopped, X[:10]))
+    assert kept == int(np.argmin(losses[: kept + 10])) + 1
+    unweighted = [np.mean(np.logaddexp(0, each) - y[3000:] * each) for each in scores(whole, X[3000:])]
+    assert kept != int(np.argmin(unweighted)) + 1
 
 
 def test_the_shift_is_kept_in_the_file(tmp_path):

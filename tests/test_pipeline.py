@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leadscore.config.schema import BaselineModel, LightgbmModel, LogisticModel
+from leadscore.config.schema import (
+    BaselineModel,
+    EnsembleModel,
+    HistGradientBoostingModel,
+    LightgbmModel,
+    LogisticModel,
+)
 from leadscore.features import FeatureTable, make_plan
 from leadscore.model import make_model, model_names, save_model
 from leadscore.pipeline import build_dataset, compose, train_model
@@ -128,6 +134,8 @@ def test_what_matters_is_told_by_each_folds_model_on_its_validation_rows(dataset
 MODELS = {
     "logistic": LogisticModel(),
     "lightgbm": FAST,
+    "hist_gradient_boosting": HistGradientBoostingModel(max_iter=5, min_samples_leaf=5),
+    "ensemble": EnsembleModel(seeds=2, members={"line": LogisticModel(), "trees": FAST}),
     "baseline": BaselineModel(),
     "baseline by recency": BaselineModel(rank_by="days_since_last_event"),
 }

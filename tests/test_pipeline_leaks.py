@@ -22,7 +22,9 @@ import leadscore.model
 from leadscore.config.schema import (
     SCHEMAS,
     BaselineModel,
+    EnsembleModel,
     GroupedValidation,
+    HistGradientBoostingModel,
     HoldoutValidation,
     LightgbmModel,
     LogisticModel,
@@ -54,6 +56,10 @@ MODELS = {
     "logistic": LogisticModel(),
     "lightgbm": LightgbmModel(n_estimators=5, min_child_samples=5),
     "lightgbm stopped early": LightgbmModel(n_estimators=40, min_child_samples=5, early_stopping=3, learning_rate=0.2),
+    "hist_gradient_boosting": HistGradientBoostingModel(max_iter=5, min_samples_leaf=5),
+    "ensemble": EnsembleModel(
+        seeds=2, members={"trees": LightgbmModel(n_estimators=5, early_stopping=3), "line": LogisticModel()}
+    ),
     "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
     "lightgbm stopped early, isotonic": LightgbmModel(
         n_estimators=20, min_child_samples=5, early_stopping=3, calibration="isotonic"

@@ -58,6 +58,8 @@ def is_asked(key: str) -> bool:
     [True, True, False, False, False]
     """
     group, _, rest = key.partition(".")
+    if rest.startswith("members."):  # of an ensemble: a model's keys again
+        rest = rest.split(".", 2)[-1]
     return key == "seed" or (group in HASHED_GROUPS and rest not in _unhashed(group))
 
 

@@ -93,6 +93,8 @@ def _unknown_keys(node: DictConfig, path: str = "") -> Iterator[str]:
     """Find keys that no schema declares: Hydra lets `+model.foo=1` add them past the schema."""
     schema = OmegaConf.get_type(node)
     if not dataclasses.is_dataclass(schema):
+        for key in map(str, node) if path == "model.members." else ():
+            yield from _unknown_keys(node[key], f"{path}{key}.")
         return
     known = [field.name for field in dataclasses.fields(schema) if not field.metadata.get("omegaconf_ignore")]
     for key in map(str, node):
@@ -109,6 +111,9 @@ def _visit(node: Any, path: str) -> Iterator[str]:
         value, where = getattr(node, field.name), f"{path}{field.name}"
         if dataclasses.is_dataclass(value):
             yield from _visit(value, f"{where}.")
+        elif isinstance(value, dict) and any(map(dataclasses.is_dataclass, value.values())):
+            for key, each in value.items():
+                yield from _visit(each, f"{where}.{key}.")
         elif value is not None:
             try:
                 setattr(node, field.name, _checked(value, field.metadata))

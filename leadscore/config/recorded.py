@@ -39,9 +39,16 @@ def recorded_config(plain: Mapping[str, Any], model_schema: Callable[[str], type
             if group != "model" and name not in schemas:
                 raise ConfigError(f"the recorded {group} is '{name}'. {did_you_mean(name, schemas)}")
             schema = model_schema(name) if group == "model" else schemas[name]
-            tree[group] = OmegaConf.merge(OmegaConf.structured(schema), node)
+            if group == "model" and isinstance(node.get("members"), Mapping):
+                members = node["members"].items()
+                node["members"] = {label: _typed(model_schema(each["name"]), each) for label, each in members}
+            tree[group] = _typed(schema, node)
         tree.merge_with(values)
     except (KeyError, TypeError, ValueError, OmegaConfBaseException) as error:
         said = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         raise ConfigError(f"the recorded config cannot be read by this leadscore ({said})") from None
     return check_tree(tree)
+
+
+def _typed(schema: type, node: Mapping[str, Any]) -> Any:
+    return OmegaConf.merge(OmegaConf.structured(schema), node)

@@ -1,12 +1,6 @@
-"""The config's keys, types and defaults: the only place where a default lives.
+"""The config's keys, types and defaults: the only place where a default lives, but for the models' (`config.models`).
 
-Field metadata says what Python's types cannot:
-
-- `kind`: the text is a `duration` (`7d`), an `instant` (`2024-03-10`) or an `embargo` (a duration or `auto`),
-  checked by `config.checks` and put in one spelling before hashing;
-- `choices`: the words allowed;
-- `above`, `at_least`, `below`, `at_most`: the range of a number;
-- `identity=False`: the value cannot change a prediction and stays out of `config_hash`.
+What Python's types cannot say of a field stands in its metadata, see `config.fields`.
 """
 
 from dataclasses import dataclass, field
@@ -15,6 +9,15 @@ from typing import Any
 from omegaconf import MISSING
 
 from leadscore.config.bands import BandsConfig
+from leadscore.config.fields import choice, duration, instant, kept_as, number, unhashed
+from leadscore.config.models import (
+    BaselineModel,
+    EnsembleModel,
+    HistGradientBoostingModel,
+    LightgbmModel,
+    LogisticModel,
+    ModelConfig,
+)
 
 __all__ = [
     "HASHED_GROUPS",
@@ -27,9 +30,11 @@ __all__ = [
     "DataConfig",
     "DelayWindow",
     "DemoData",
+    "EnsembleModel",
     "FilesData",
     "GivenWindow",
     "GroupedValidation",
+    "HistGradientBoostingModel",
     "HoldoutValidation",
     "LightgbmModel",
     "LogisticModel",
@@ -49,30 +54,6 @@ __all__ = [
 
 # Everything else in the config (tracking, compute, notes, seed, ...) cannot change what is being asked.
 HASHED_GROUPS = ("data", "window", "definitions", "features", "model", "validation")
-
-
-def kept_as(kind: str, default: Any) -> Any:
-    return field(default=default, metadata={"kind": kind})
-
-
-def duration(default: Any = MISSING) -> Any:
-    return kept_as("duration", default)
-
-
-def instant(default: Any = MISSING) -> Any:
-    return kept_as("instant", default)
-
-
-def choice(default: str | None, *words: str) -> Any:
-    return field(default=default, metadata={"choices": words})
-
-
-def number(default: Any, **limits: float) -> Any:
-    return field(default=default, metadata=limits)
-
-
-def unhashed(default: Any, **limits: float) -> Any:
-    return field(default=default, metadata={"identity": False, **limits})
 
 
 # --- data -------------------------------------------------------------------------------------------
@@ -193,54 +174,6 @@ class GivenWindow(WindowConfig):
 
     name: str = "given"
     floor: str | None = duration(None)  # as for a delay
-
-
-# --- model ------------------------------------------------------------------------------------------
-
-
-@dataclass
-class ModelConfig:
-    """A model's name and what every model may have; each model's own dataclass adds its parameters."""
-
-    name: str = MISSING
-    calibration: str = choice("none", "none", "sigmoid", "isotonic", "auto")  # learned on the inner fold
-
-
-@dataclass
-class LogisticModel(ModelConfig):
-    """Logistic regression, L2-regularised, on scaled numbers and one-hot categories."""
-
-    name: str = "logistic"
-    C: float = number(1.0, above=0)  # inverse strength of the penalty
-    max_iter: int = number(1_000, at_least=1)
-    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
-
-
-@dataclass
-class LightgbmModel(ModelConfig):
-    """Gradient-boosted trees with native categories."""
-
-    name: str = "lightgbm"
-    n_estimators: int = number(120, at_least=1)
-    learning_rate: float = number(0.03, above=0)
-    num_leaves: int = number(7, at_least=2)
-    min_child_samples: int = number(40, at_least=1)
-    subsample: float = number(0.8, above=0, at_most=1)
-    colsample_bytree: float = number(0.8, above=0, at_most=1)
-    reg_lambda: float = number(5.0, at_least=0)
-    early_stopping: int | None = number(None, at_least=1)  # trees without a gain on the inner fold; null: never stop
-    class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
-    monotone: dict[str, str] = field(default_factory=dict)  # feature -> rises | falls: what more of it never undoes
-    num_threads: int = unhashed(1, at_least=1)
-
-
-@dataclass
-class BaselineModel(ModelConfig):
-    """What every model must beat: the base rate, or one feature as a ranking."""
-
-    name: str = "baseline"
-    rank_by: str | None = None  # null: the base rate for everyone
-    descending: bool = False  # false: the smallest value converts best (days since the last event)
 
 
 # --- validation, tracking, compute --------------------------------------------------------------------
@@ -382,7 +315,13 @@ class Config:
 SCHEMAS: dict[str, dict[str, type]] = {
     "data": {"files": FilesData, "demo": DemoData},
     "window": {"delay": DelayWindow, "snapshots": SnapshotsWindow, "given": GivenWindow},
-    "model": {"logistic": LogisticModel, "lightgbm": LightgbmModel, "baseline": BaselineModel},
+    "model": {
+        "logistic": LogisticModel,
+        "lightgbm": LightgbmModel,
+        "hist_gradient_boosting": HistGradientBoostingModel,
+        "ensemble": EnsembleModel,
+        "baseline": BaselineModel,
+    },
     "validation": {
         "holdout": HoldoutValidation,
         "rolling": RollingValidation,

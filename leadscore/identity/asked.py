@@ -69,6 +69,8 @@ def _changed(node: Any) -> dict[str, Any]:
             nested = _changed(value)
             if nested or default is None:
                 kept[field.name] = nested
+        elif isinstance(value, dict) and any(map(dataclasses.is_dataclass, value.values())):
+            kept[field.name] = {key: _changed(each) for key, each in value.items()}
         elif field.name == "name" or value != default:
             kept[field.name] = value
     return kept

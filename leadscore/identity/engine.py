@@ -14,10 +14,10 @@ __all__ = ["engine_hash"]
 
 PACKAGE = Path(__file__).resolve().parents[1]
 # What only says, asks or keeps: messages, doors, pages, the shelf, names. What config/ composes is in config_hash,
-# except a value at its default, which config_hash leaves out: so schema.py, where the defaults stand, counts.
+# except a value at its default, which config_hash leaves out: so the files where the defaults stand count.
 SILENT = {"errors", "terminal", "report", "door", "train", "record", "identity", "config", "verbs", "testing", "store"}
 SILENT |= {"__main__", "sealed", "features/audit", "changes", "repetition"}
-DEFAULTS = "config/schema.py"
+DEFAULTS = ("config/schema.py", "config/models.py")
 REGISTERED = {"feature", "definition"}  # code_hash names those that a run uses
 
 
@@ -39,7 +39,7 @@ def engine_hash(package: Path = PACKAGE) -> str:
         for path in sorted(package.rglob("*.py"), key=lambda path: path.relative_to(package).as_posix()):
             name = path.relative_to(package).as_posix()
             places = {name.partition("/")[0].removesuffix(".py"), name.rpartition("/")[0]}
-            if not places & SILENT or name == DEFAULTS:
+            if not places & SILENT or name in DEFAULTS:
                 tree = ast.parse(path.read_bytes())
                 tree.body = [node for node in tree.body if not _is_named_elsewhere(node)]
                 whole.update(spell(tree).encode())

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["begin", "code_of", "with_content"]
 
 
-def code_of(plan: "Plan", model: type) -> Code:
-    """Return the code of a plan's features and definitions and of a model's wrapper, by their names.
+def code_of(plan: "Plan", *models: type) -> Code:
+    """Return the code of a plan's features and definitions and of the models' wrappers, by their names.
 
-    What a feature declares counts with its function; `model` is the registered class that `model=` names.
+    What a feature declares counts with its function; `models` are the registered classes that `model=` names.
     """
     steps = {step.feature.name: declared(step.feature) for step in plan.steps}
-    return read_code({**steps, f"model {getattr(model, 'name', model.__name__)}": model})
+    return read_code({**steps, **{f"model {getattr(model, 'name', model.__name__)}": model for model in models}})
 
 
 def begin(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Model(Protocol):
     wants_held_out : bool, optional
         True where the model as configured is tuned on rows that it is not fitted on. Its `fit` is then called with a
         third argument `held_out`, the pair (X, y) of the inner fold of the training period.
+    libraries : list of str, optional
+        Packages, besides the registered one, whose versions a saved model records.
     """
 
     name: str

@@ -80,7 +80,7 @@ class CheckedModel:
         self._calibration_warnings = []
         inner_fold = []
         if held_out is not None:
-            check_training(*held_out)
+            check_training(*held_out, "rows of the inner fold")
             inner_fold = [(align(held_out[0], columns, self.name), held_out[1].copy())]
         self.inner.fit(X[list(columns)], y.copy(), *(inner_fold if self._inner_wants else []))
         if held_out is not None and self._asked != "none":

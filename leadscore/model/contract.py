@@ -50,8 +50,8 @@ def kinds_of(X: pd.DataFrame) -> dict[str, str]:
     return kinds
 
 
-def check_training(X: pd.DataFrame, y: pd.Series) -> dict[str, str]:
-    """Return the kinds of the columns that a model is to be fitted on.
+def check_training(X: pd.DataFrame, y: pd.Series, rows: str = "training rows") -> dict[str, str]:
+    """Return the kinds of the columns that a model is to be fitted on; `rows` is what messages call them.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def check_training(X: pd.DataFrame, y: pd.Series) -> dict[str, str]:
     """
     problems = []
     if not len(X):
-        problems.append("there is no training row: see windows.json for what was excluded and why")
+        problems.append(f"there are no {rows}: see windows.json for what was excluded and why")
     if not len(X.columns):
         problems.append("X has no column: choose at least one feature set (features=...)")
     if not X.index.equals(y.index):
@@ -73,7 +73,7 @@ def check_training(X: pd.DataFrame, y: pd.Series) -> dict[str, str]:
         problems.append(f"y is neither 0 nor 1 in {len(odd)} of {len(y)} rows: {examples(odd.unique().tolist())}")
     elif len(y) and y.min() == y.max():
         problems.append(
-            f"y has one class only: {int((y == 1).sum())} of {len(y)} training rows converted, "
+            f"y has one class only: {int((y == 1).sum())} of {len(y)} {rows} converted, "
             "and a model needs both; widen the training period (window, validation)"
         )
     raise_all(ModelError, problems)

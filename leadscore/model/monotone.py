@@ -9,7 +9,7 @@ __all__ = ["DIRECTIONS", "check_monotone", "signs"]
 DIRECTIONS = {"rises": 1, "falls": -1}
 
 
-def check_monotone(monotone: Mapping[str, str], kinds: Mapping[str, str]) -> None:
+def check_monotone(monotone: Mapping[str, str], kinds: Mapping[str, str], where: str = "model") -> None:
     """Refuse constraints on what is no number among the columns.
 
     Parameters
@@ -18,6 +18,8 @@ def check_monotone(monotone: Mapping[str, str], kinds: Mapping[str, str]) -> Non
         Column to `rises` or `falls`, as in `model.monotone`.
     kinds : mapping of str to str
         Column to `number` or `category`.
+    where : str
+        The key under which `monotone` stands.
 
     Raises
     ------
@@ -27,11 +29,11 @@ def check_monotone(monotone: Mapping[str, str], kinds: Mapping[str, str]) -> Non
     problems = []
     for name, direction in monotone.items():
         if name not in kinds:
-            problems.append(f"model.monotone names {name!r}, which is not a column. {did_you_mean(name, kinds)}")
+            problems.append(f"{where}.monotone names {name!r}, which is not a column. {did_you_mean(name, kinds)}")
         elif kinds[name] != "number":
-            problems.append(f"model.monotone names {name!r}, which is a category: only a number can rise or fall")
+            problems.append(f"{where}.monotone names {name!r}, which is a category: only a number can rise or fall")
         if direction not in DIRECTIONS:
-            problems.append(f"model.monotone.{name}: {direction!r} is neither rises nor falls")
+            problems.append(f"{where}.monotone.{name}: {direction!r} is neither rises nor falls")
     raise_all(ModelError, problems)
 
 

@@ -9,7 +9,7 @@ from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError, did_you_mean
 from leadscore.model.checked import CheckedModel
 
-__all__ = ["Registration", "make_model", "model_names", "register_model", "registration_of"]
+__all__ = ["Registration", "make_model", "model_names", "parts_of", "register_model", "registration_of"]
 
 _METHODS = ("fit", "predict_proba", "explain", "save", "load")
 _REGISTRY: dict[str, "Registration"] = {}
@@ -108,6 +108,19 @@ def registration_of(name: str) -> Registration:
         hint = did_you_mean(name, _REGISTRY, "Registered")
         raise ModelError(f"Unknown model {name!r}. {hint} Your own joins when `plugins` names its module.")
     return _REGISTRY[name]
+
+
+def parts_of(config: ModelConfig) -> dict[str, ModelConfig]:
+    """Return a model's config and those of its members, by the key where each stands.
+
+    Examples
+    --------
+    >>> from leadscore.config.schema import EnsembleModel, LogisticModel
+    >>> list(parts_of(EnsembleModel(members={"line": LogisticModel()})))
+    ['model', 'model.members.line']
+    """
+    members: dict[str, ModelConfig] = getattr(config, "members", {})
+    return {"model": config, **{f"model.members.{label}": member for label, member in members.items()}}
 
 
 def make_model(config: ModelConfig, seed: int) -> CheckedModel:

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from leadscore.config.schema import ModelConfig
+from leadscore.config.schema import EnsembleModel, ModelConfig
 from leadscore.errors import ModelError
 
 __all__ = ["read_state", "require", "write_state"]
@@ -19,11 +19,17 @@ def write_state(path: Path, config: ModelConfig, seed: int, state: dict[str, Any
     Config fields marked `identity=False` (threads) are left out: they cannot change a prediction, so the
     same model has the same bytes however it was computed.
     """
+    # JSON spells a float as the shortest text that reads back the same bits
+    text = json.dumps({"config": _kept(config), "seed": seed, **state}, allow_nan=False, indent=1)
+    path.write_text(text + "\n", encoding="ascii")
+
+
+def _kept(config: ModelConfig) -> dict[str, Any]:
     unsaved = {item.name for item in fields(config) if item.metadata.get("identity") is False}
     kept = {key: value for key, value in asdict(config).items() if key not in unsaved}
-    # JSON spells a float as the shortest text that reads back the same bits
-    text = json.dumps({"config": kept, "seed": seed, **state}, allow_nan=False, indent=1)
-    path.write_text(text + "\n", encoding="ascii")
+    if isinstance(config, EnsembleModel):
+        kept["members"] = {label: _kept(member) for label, member in config.members.items()}
+    return kept
 
 
 def read_state(path: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from leadscore.model.base import Model
 from leadscore.model.calibration import FILE as CALIBRATION
 from leadscore.model.calibration import read_calibration
 from leadscore.model.checked import CheckedModel
-from leadscore.model.registry import Registration, registration_of
+from leadscore.model.registry import registration_of
 from leadscore.serving import Serving
 
 __all__ = ["FORMAT_VERSION", "MANIFEST", "SERVING", "load_model", "load_serving", "read_manifest", "save_model"]
@@ -78,7 +78,7 @@ def save_model(
             "model": model.name,
             "columns": columns,
             "files": _fingerprints(partial),
-            "versions": _versions(registration),
+            "versions": _versions([registration.library, *getattr(model.inner, "libraries", [])]),
             "extra": dict(extra),
         }
         manifest = {**content, "sha256": _sha256(_canonical(content))}
@@ -199,8 +199,8 @@ def _fingerprints(folder: Path, without: str = "") -> dict[str, str]:
     return found
 
 
-def _versions(registration: Registration) -> dict[str, str]:
-    packages = ["numpy", "pandas", *([registration.library] if registration.library else [])]
+def _versions(libraries: list[str | None]) -> dict[str, str]:
+    packages = dict.fromkeys(["numpy", "pandas", *filter(None, libraries)])
     return {
         "leadscore": leadscore.__version__,
         "python": platform.python_version(),
