@@ -32,6 +32,8 @@ CASES = [
     FILES,
     [*FILES, "features=applications", "model=lightgbm", "model.early_stopping=20"],
     ["data=bank_marketing", "data.dir=.", "features=attributes"],
+    ["model=hist_gradient_boosting", "model.calibration=isotonic"],
+    ["model=ensemble"],
 ]
 
 
