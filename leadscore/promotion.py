@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leadscore.changes.judging import judge
+from leadscore.config.secrets import refuse_secrets
 from leadscore.errors import RecordError
 from leadscore.pipeline import Step, load_plugins
 from leadscore.record.champion import Entry, champion_at, enter_promotion
@@ -107,6 +108,7 @@ def promote(
     """
     if not why.strip():
         raise RecordError("why is blank: a promotion says why")
+    refuse_secrets({"why": why})
     load_plugins(plugins)
     root = Path(root)
     while True:

@@ -15,7 +15,7 @@ import pytest
 
 import leadscore
 from leadscore import promotion
-from leadscore.errors import RecordError
+from leadscore.errors import ConfigError, RecordError
 from leadscore.pipeline import compose, run
 from leadscore.promotion import GATE, Condition, promote
 from leadscore.record import champion as champion_file
@@ -638,3 +638,11 @@ def test_impact_reaches_down_to_the_champion(leave, ask, home):
     shutil.rmtree(home / "outputs" / "a")
     assert json.loads(ask(*words, "--json").out)["champion"] == {"run_id": run_id("a"), "uses": None}
     assert "nobody knows whether it uses it" in ask(*words).out
+
+
+def test_a_secret_in_the_reason_is_refused_and_not_repeated(leave, home):
+    leave("a")
+    with pytest.raises(ConfigError, match=r"why .*a GitHub token") as refused:
+        promote(open_run(run_id("a")), "deployed with ghp_0123456789abcdefghijklmnopqrstuvwxyz")
+    assert "ghp_" not in str(refused.value)
+    assert not (home / "outputs" / "champion.jsonl").exists()

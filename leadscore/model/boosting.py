@@ -173,7 +173,7 @@ class BoostedTrees:
             booster = lightgbm.Booster(model_str=text)
         except lightgbm.basic.LightGBMError as error:
             raise ModelError(f"lightgbm cannot read {folder / _TREES}: {error}") from error
-        model._fitted = _Fitted(booster, text, saved["levels"], saved["shift"])
+        model._fitted = _Fitted(booster, text, saved["levels"], saved.get("shift", 0.0))
         return model
 
 
