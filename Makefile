@@ -17,7 +17,7 @@ test: ## lint, formatting, types and the quick tests
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
-	$(bin)/pytest -n 2
+	$(bin)/pytest -n 2 --dist worksteal
 
 test-slow: ## the tests that take minutes
 	@bash scripts/setup.sh test

@@ -181,10 +181,10 @@ def test_a_copy_is_whole_and_a_second_one_doubles_nothing(tmp_path, monkeypatch,
 @pytest.mark.parametrize(
     ("way", "said"),
     [
-        ("answers 500", "HTTP 500"),
+        pytest.param("answers 500", "HTTP 500", marks=pytest.mark.slow),
         ("hangs", "deadline exceeded"),
         ("goes away", "no answer within 6s"),
-        ("drops metrics", "does not show its metrics"),
+        pytest.param("drops metrics", "does not show its metrics", marks=pytest.mark.slow),
         ("takes no files", "have failed, giving up"),
     ],
 )
@@ -205,6 +205,7 @@ def test_a_server_that_fails_costs_one_warning_and_a_bounded_wait(tmp_path, monk
     assert {path: after[path] for path in before} == before
 
 
+@pytest.mark.slow
 def test_an_address_where_nobody_listens(tmp_path, monkeypatch):
     folder = finished(tmp_path / "run")
     monkeypatch.setenv("WANDB_BASE_URL", refusing())
