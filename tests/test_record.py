@@ -300,3 +300,11 @@ def test_a_row_in_the_making_is_no_damage(tmp_path, caplog):
     path.write_bytes(b'{"n": 1\n{"n": 2}')
     assert read_json_rows(path) == [{"n": 2}]
     assert "line 1 is damaged" in caplog.text
+
+
+def test_reading_the_log_leaves_the_processs_own_limit_for_cells(tmp_path):
+    log = tmp_path / "experiments.csv"
+    before = csv.field_size_limit()
+    append_row(log, {"run_id": "a", "notes": "n" * 200_000, "metrics_json": "{}"})
+    assert read_rows(log)[0]["notes"] == "n" * 200_000
+    assert csv.field_size_limit() == before

@@ -136,9 +136,9 @@ def _check_header(log: Path, file: Any) -> bool:
 
 def _is_row(line: bytes) -> bool:
     """Whether a line without a newline is all of a row: every cell is there and the last one, JSON, is closed."""
-    csv.field_size_limit(LONGEST_CELL)
     try:
-        cells = next(csv.reader([line.decode()], strict=True))
+        with _long_cells():
+            cells = next(csv.reader([line.decode()], strict=True))
         return len(cells) == len(COLUMNS) and isinstance(json.loads(cells[-1]), dict)
     except (csv.Error, ValueError):
         return False
@@ -162,9 +162,8 @@ def read_cells(log: Path) -> list[list[str]]:
     """
     if not log.is_file():
         return []
-    csv.field_size_limit(LONGEST_CELL)
     try:
-        with log.open("rb") as file:
+        with _long_cells(), log.open("rb") as file:
             if not _check_header(log, file):
                 return []
             rows = list(csv.reader(_whole_lines(file)))
@@ -179,6 +178,16 @@ def read_cells(log: Path) -> list[list[str]]:
             "row was" if damaged == 1 else "rows were",
         )
     return whole
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell be as long as the log's may be; the limit is the process's, so others get theirs back."""
+    others = csv.field_size_limit(LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(others)
 
 
 def _whole_lines(file: Iterable[bytes]) -> Iterator[str]:
