@@ -289,6 +289,7 @@ def run(
         After recording the run as failed, with the reason.
     """
     from leadscore.config.secrets import refuse_secrets
+    from leadscore.handover import serving_of
     from leadscore.identity.profile import profile
     from leadscore.identity.run import begin, code_of, with_content
     from leadscore.model.registry import registration_of
@@ -328,7 +329,7 @@ def run(
             trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
             step("recording")
             enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
-            write_run(shelf, trained)
+            write_run(shelf, trained, serving_of(trained, identity))
             identity = ended(identity, "done")
             shelf.json(IDENTITY, identity)
         except BaseException as error:

@@ -46,6 +46,7 @@ def render_report(identity: Mapping[str, Any], run: TrainedRun) -> str:
         columns=dataset.plan.column_steps,
         importance=run.importance.head(15).to_dict("records"),
         strongest=float(run.importance["importance"].max() or 1.0) if len(run.importance) else 1.0,
+        least=run.bands.least,
         checks=run.checks,
         warnings=run.warnings,
         seal=dataset.seal,

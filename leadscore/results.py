@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from leadscore.bands import Bands
 from leadscore.config.schema import Config
 
 if TYPE_CHECKING:
@@ -134,7 +135,12 @@ class TrainedRun:
     compared : mapping of str to mapping
         `this run`, each baseline and, in a simulated world, `best reachable`: metric to its mean over the folds.
     importance : DataFrame
-        Mean absolute contribution of each feature on the last fold's validation rows, in log-odds.
+        Mean absolute contribution of each feature on validation rows (20,000 a fold at most), in log-odds: mean over
+        the folds, least, most.
+    effects : list of dict
+        Partial dependence of the last fold's model on the strongest features.
+    bands : Bands
+        Of the last fold's model.
     checks : list of Check
     warnings : list of str
         What the models had to say about their fits.
@@ -146,6 +152,8 @@ class TrainedRun:
     metrics: dict[str, Any]
     compared: "Mapping[str, Mapping[str, float | None]]"
     importance: "pd.DataFrame"
+    effects: list[dict[str, Any]]
+    bands: Bands
     checks: "list[Check]"
     warnings: list[str] = field(default_factory=list)
 

@@ -89,7 +89,8 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
     console.print(_metrics(run))
     _show_worth(console, run)
-    for note in [*run.warnings, *dataset.table.notes, *dataset.reviews]:
+    _show_bands(console, run)
+    for note in [*run.warnings, *run.bands.notes, *dataset.table.notes, *dataset.reviews]:
         console.print(f"note      {note}")
     for check in run.checks:
         if check.speaks:
@@ -119,6 +120,14 @@ def _show_worth(console: Console, run: TrainedRun) -> None:
         p = each["p_adjusted"]
         unlike = "" if p is None else f", p = {p:.2g} after Holm that it is unlike the rest"
         console.print(f"slice     {each['column']} {each['value']}: AUC {value}, {auc['n']:,} rows{unlike}")
+
+
+def _show_bands(console: Console, run: TrainedRun) -> None:
+    for band in run.bands.promises:
+        if band.n:
+            sure = f"{band.rate:.1%} converted [{band.low:.1%}, {band.high:.1%}]"
+            least = run.bands.least[band.band]
+            console.print(f"band {band.band}    from {least:.3f}: {band.n:,} rows ({band.share:.0%}), {sure}")
 
 
 def _show_data(console: Console, windows: Any) -> None:

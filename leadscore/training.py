@@ -22,6 +22,8 @@ __all__ = ["train_model"]
 log = logging.getLogger(__name__)
 Step = Callable[[str], None]  # told what is being done
 
+EXPLAINED = 20_000  # validation rows of a fold whose contributions make its importance
+STRONGEST = 5  # features whose effect is worked out
 RECENCY = "days_since_last_event"
 BORDERS = ("before window.start", "at or after window.end")
 
@@ -52,8 +54,9 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
     >>> run.predictions.columns.tolist()
     ['user_id', 'as_of', 'fold', 'seed', 'label', 'probability']
     """
+    from leadscore.banding import make_bands
     from leadscore.evaluate import summarise_folds
-    from leadscore.explain import global_importance
+    from leadscore.explain import effects
     from leadscore.measuring import measure_fold, measure_mean
     from leadscore.split import caveats
 
@@ -62,8 +65,9 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
         step(f"fitting and evaluating fold {number + 1} of {len(dataset.folds)}")
         results.append(_fit_fold(dataset, config, number))
     last = results[-1]
-    valid = dataset.X.loc[last.probability.index]
-    importance = global_importance(last.model.explain(valid), valid)
+    step("explaining")
+    importance = _importance(dataset, results)
+    train, valid = (dataset.X[rows.to_numpy()] for rows in _sides(dataset, last))
     warnings = caveats(dataset.folds, dataset.observations.frame)
     warnings += [warning for result in results for warning in getattr(result.model, "warnings", [])]
     metrics = summarise_folds([result.evaluation for result in results])
@@ -80,9 +84,26 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
         metrics=metrics,
         compared={"this run": metrics["metrics"], **_compared(results)},
         importance=importance,
+        effects=effects(last.model.predict_proba, valid, train, importance["feature"].head(STRONGEST).tolist()),
+        bands=make_bands(dataset, config, last),
         checks=_check(dataset, results, looks),
         warnings=warnings,
     )
+
+
+def _sides(dataset: Dataset, result: FoldResult) -> tuple[Any, Any]:
+    rows = dataset.observations.frame
+    return result.fold.train(rows), result.fold.valid(rows)
+
+
+def _importance(dataset: Dataset, results: list[FoldResult]) -> Any:
+    from leadscore.explain import evenly, global_importance, importance_over_folds
+
+    tables = []
+    for result in results:
+        valid = evenly(dataset.X[_sides(dataset, result)[1].to_numpy()], EXPLAINED)
+        tables.append(global_importance(result.model.explain(valid), valid))
+    return importance_over_folds(tables)
 
 
 def _seeds(first: dict[str, float | None], results: list[FoldResult], seed: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from leadscore.config.schema import LogisticModel
-from leadscore.explain import global_importance
+from leadscore.explain import effects, global_importance, importance_over_folds
 from leadscore.model import Explanation, make_model
 
 
@@ -83,3 +83,52 @@ def test_no_feature_gives_an_empty_table():
 
     assert table.empty
     assert list(table.columns) == ["feature", "importance", "direction"]
+
+
+def importance(**sizes):
+    rows = [{"feature": name, "importance": size, "direction": way} for name, (size, way) in sizes.items()]
+    return pd.DataFrame(rows)
+
+
+def test_importance_over_folds_is_a_mean_with_its_least_and_most():
+    folds = [
+        importance(sessions=(0.5, "rises"), age=(0.25, "rises"), hour=(0.1, "-")),
+        importance(age=(0.75, "falls"), sessions=(1.0, "rises"), hour=(0.1, "rises")),
+    ]
+
+    table = importance_over_folds(folds)
+
+    assert list(table.itertuples(index=False, name=None)) == [
+        ("sessions", 0.75, 0.5, 1.0, "rises"),
+        ("age", 0.5, 0.25, 0.75, "-"),  # the folds disagree
+        ("hour", 0.1, 0.1, 0.1, "-"),
+    ]
+
+
+def test_an_effect_is_the_mean_score_when_only_one_feature_moves(X):
+    def predict(rows):
+        country = rows["country"].map({"DE": 0.2, "FR": 0.1}).fillna(0.0)
+        return (rows["sessions"] / 10 + country).rename("probability")
+
+    numbers, words = effects(predict, X, X, ["sessions", "country"])
+
+    assert numbers == {
+        "feature": "sessions",
+        "kind": "number",
+        "rows": 4,
+        "values": [0.0, 1.0, 2.0, 3.0],
+        "probability": pytest.approx([0.125, 0.225, 0.325, 0.425]),
+    }
+    assert words["values"] == ["DE", "FR", None]
+    assert words["probability"] == pytest.approx([0.35, 0.25, 0.15])
+
+
+def test_an_effect_uses_at_most_2000_rows_and_the_deciles_of_training():
+    X = pd.DataFrame({"a": np.arange(5_000.0), "rare": np.where(np.arange(5_000) % 50, 0.0, 3.0)})
+
+    a, rare = effects(lambda rows: rows["a"] / 5_000, X, X, ["a", "rare"])
+
+    assert a["rows"] == 2_000
+    assert a["values"] == [499.0 + 500 * n for n in range(9)]
+    assert rare["values"] == [0.0, 3.0]  # one value in every decile: the range is shown
+    assert rare["probability"] == pytest.approx([0.4999, 0.4999], abs=1e-3)

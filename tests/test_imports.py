@@ -10,7 +10,20 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "leadscore"
 
 # The hall: values, words and contracts that every room may use.
-HALL = {"errors", "times", "tables", "eventlog", "eventlog_file", "results", "config", "store", "sealed"}
+HALL = {
+    "errors",
+    "times",
+    "tables",
+    "eventlog",
+    "eventlog_file",
+    "results",
+    "config",
+    "store",
+    "sealed",
+    "serving",
+    "profiles",
+    "bands",
+}
 ROOMS = {
     "data",
     "schemas",
@@ -32,6 +45,8 @@ WALKERS = {
     "pipeline",
     "training",
     "measuring",
+    "banding",
+    "handover",
     "changes",
     "confirmation",
     "repetition",

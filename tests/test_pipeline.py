@@ -112,11 +112,17 @@ def test_each_fold_is_scored_by_a_model_of_its_own_training_rows_and_the_last_is
     assert trained.predictions["user_id"].tolist() == [f"u{day:03d}" for day in range(80, 160)]
 
 
-def test_what_matters_is_told_by_the_last_model_on_its_validation_rows(dataset, config):
+def test_what_matters_is_told_by_each_folds_model_on_its_validation_rows(dataset, config):
     trained = train_model(dataset, config)
 
-    moved = trained.folds[-1].model.explain(dataset.X[VALID[-1]]).contributions.abs().mean()
-    assert trained.importance.set_index("feature")["importance"].to_dict() == pytest.approx(moved.to_dict(), abs=1e-12)
+    moved = [
+        result.model.explain(dataset.X[valid]).contributions.abs().mean()
+        for result, valid in zip(trained.folds, VALID, strict=True)
+    ]
+    told = trained.importance.set_index("feature")
+    assert told["importance"].to_dict() == pytest.approx((sum(moved) / 2).to_dict(), abs=1e-12)
+    assert told["least"].to_dict() == pytest.approx(np.minimum(*moved).to_dict(), abs=1e-12)
+    assert told["most"].to_dict() == pytest.approx(np.maximum(*moved).to_dict(), abs=1e-12)
 
 
 MODELS = {

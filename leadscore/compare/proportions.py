@@ -6,22 +6,22 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr, chdtrc, ndtri
 
-from leadscore.compare.inputs import check_level, check_rows
+from leadscore.compare.inputs import check_level, check_rows, lead_codes
 from leadscore.compare.results import PairTest
 from leadscore.errors import ModelError, did_you_mean
 
-__all__ = ["mcnemar", "mcnemar_at", "wilson"]
+__all__ = ["mcnemar", "mcnemar_at", "share_interval", "wilson"]
 
 METHODS = ("rule", "exact", "mid-p", "chi2", "chi2 corrected")
 
 
-def wilson(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, *, level: float = 0.95) -> tuple[float, float]:
     """Return Wilson's score interval of a share (Wilson 1927, JASA 22, 209-212).
 
     Parameters
     ----------
-    successes, n : int
-        0 <= successes <= n, n at least 1.
+    successes, n : float
+        0 <= successes <= n, n at least 1; whole numbers, or such as many dependent rows are worth.
 
     Examples
     --------
@@ -38,6 +38,40 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> tuple[float, float
     centre = (share + room / 2) / (1 + room)
     reach = math.sqrt(share * (1 - share) * room + room * room / 4) / (1 + room)
     return (0.0 if successes == 0 else centre - reach), (1.0 if successes == n else centre + reach)
+
+
+def share_interval(label: Any, lead: Any = None, *, level: float = 0.95) -> tuple[float, float]:
+    """Return the interval of the share of rows that are 1, Wilson's where each row is a lead of its own.
+
+    Rows of one lead are not independent: n rows are then taken for n / d, d being by how much the variance between
+    leads exceeds that of independent rows (Kish 1965, Survey Sampling), so many leads at least and n at most. Where all
+    rows are alike d is unknown, and they are taken for as many as there are leads.
+
+    Parameters
+    ----------
+    label : array-like (n,)
+        0 or 1; at least one row.
+    lead : array-like (n,), optional
+        Each row's lead.
+
+    Examples
+    --------
+    >>> share_interval([1, 1, 0, 0]) == wilson(2, 4)
+    True
+    >>> share_interval([1, 1, 0, 0], ["a", "a", "b", "b"]) == wilson(1, 2)
+    True
+    """
+    labels = np.asarray(label, dtype="float64")
+    n, share = len(labels), float(labels.mean()) if len(labels) else 0.0
+    worth: float = n
+    codes, leads = lead_codes(lead, n)
+    if leads < n:
+        worth = leads
+        if 0 < share < 1 and leads > 1:
+            apart = np.bincount(codes, weights=labels - share, minlength=leads)
+            variance = float((apart**2).sum()) / n**2 * leads / (leads - 1)
+            worth = min(n, max(leads, share * (1 - share) / variance)) if variance else n
+    return wilson(min(share * worth, worth), worth, level=level)
 
 
 def mcnemar(b: int, c: int, *, method: str = "rule") -> PairTest:

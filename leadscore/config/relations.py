@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from leadscore.config.schema import (
     SCHEMAS,
+    BandsConfig,
     Config,
     DataConfig,
     DelayWindow,
@@ -37,6 +38,7 @@ def contradictions(config: Config) -> list[str]:
         *_validation(config),
         *_data(config.data),
         *_metrics(config),
+        *_bands(config.bands),
         *_features(config),
         *_root(Path(config.tracking.root)),
         *_tracking(config.tracking),
@@ -136,6 +138,22 @@ def _metrics(config: Config) -> Iterator[str]:
         yield "metrics.value is given and metrics.capacity is not: a value is of so many calls a week"
     if asked.value is not None and asked.currency is None and config.data.currency is None:
         yield "metrics.value is given without a currency: state metrics.currency"
+
+
+def _bands(bands: BandsConfig) -> Iterator[str]:
+    key = {"lift": "lifts", "probability": "probabilities", "share": "shares", "capacity": "capacities"}[bands.cut]
+    given: list[float] = list(getattr(bands, key))
+    where = f"bands.{key} {[*given]} (bands.cut={bands.cut})"
+    if len(given) != 3:
+        yield f"{where}: three are needed, for A, B and C; D is the rest"
+    elif any(value <= 0 for value in given):
+        yield f"{where}: each must be above 0"
+    elif bands.cut in ("lift", "probability") and not given[0] > given[1] > given[2]:
+        yield f"{where}: A must lie above B, and B above C"
+    elif bands.cut == "probability" and given[0] > 1:
+        yield f"{where}: a probability is at most 1"
+    elif bands.cut == "share" and sum(given) > 1:
+        yield f"{where}: the shares of A, B and C add up to {sum(given):g}, more than all leads"
 
 
 def _data(data: DataConfig) -> Iterator[str]:

@@ -17,6 +17,7 @@ from omegaconf import MISSING
 __all__ = [
     "HASHED_GROUPS",
     "SCHEMAS",
+    "BandsConfig",
     "BaselineModel",
     "ChecksConfig",
     "ComputeConfig",
@@ -344,6 +345,17 @@ class MetricsConfig:
 
 
 @dataclass
+class BandsConfig:
+    """Where the bands A, B, C and D are cut; none of it changes a probability."""
+
+    cut: str = choice("lift", "lift", "probability", "share", "capacity")
+    lifts: list[float] = field(default_factory=lambda: [2.0, 1.0, 0.5])  # A, B, C from so many times the base rate
+    probabilities: list[float] = field(default_factory=list)  # the least of A, B, C, as in [0.5, 0.25, 0.1]
+    shares: list[float] = field(default_factory=lambda: [0.05, 0.15, 0.4])  # of the leads, in A, in B, in C
+    capacities: list[int] = field(default_factory=list)  # leads a week in A, in B, in C, as in [20, 60, 150]
+
+
+@dataclass
 class ChecksConfig:
     """What a run is asked at its end; none of it changes a number."""
 
@@ -368,6 +380,7 @@ class Config:
     validate_only: bool = False  # show the run, its folds and counts, and stop
     report: bool = True
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
+    bands: BandsConfig = field(default_factory=BandsConfig)
     checks: ChecksConfig = field(default_factory=ChecksConfig)
     audit: str = choice("sample", "sample", "full", "off")  # are features what they declare? tried on a few leads
     # Which sets were chosen, for people to read; Hydra does not see it and nothing depends on it.

@@ -6,7 +6,7 @@ from leadscore.model.boosting import BoostedTrees
 from leadscore.model.checked import CheckedModel
 from leadscore.model.logistic import LogisticRegression
 from leadscore.model.registry import make_model, model_names, register_model
-from leadscore.model.store import load_model, read_manifest, save_model
+from leadscore.model.store import load_model, load_serving, read_manifest, save_model
 
 __all__ = [
     "Baseline",
@@ -16,6 +16,7 @@ __all__ = [
     "LogisticRegression",
     "Model",
     "load_model",
+    "load_serving",
     "make_model",
     "model_names",
     "read_manifest",

@@ -24,14 +24,18 @@ from leadscore.model.calibration import FILE as CALIBRATION
 from leadscore.model.calibration import read_calibration
 from leadscore.model.checked import CheckedModel
 from leadscore.model.registry import Registration, registration_of
+from leadscore.serving import Serving
 
-__all__ = ["FORMAT_VERSION", "MANIFEST", "load_model", "read_manifest", "save_model"]
+__all__ = ["FORMAT_VERSION", "MANIFEST", "SERVING", "load_model", "load_serving", "read_manifest", "save_model"]
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+SERVING = "serving.json"
 
 
-def save_model(model: Model, folder: Path, extra: Mapping[str, Any]) -> dict[str, Any]:
+def save_model(
+    model: Model, folder: Path, extra: Mapping[str, Any], documents: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Write a fitted model into `folder`, all of it or nothing.
 
     Parameters
@@ -42,6 +46,8 @@ def save_model(model: Model, folder: Path, extra: Mapping[str, Any]) -> dict[str
         Must not exist yet, or be empty; its parent must exist.
     extra : mapping
         What else the manifest should say under `extra`; JSON values.
+    documents : mapping of str to JSON values, optional
+        File name to content of what is to lie beside the model's own files, under the same manifest.
 
     Returns
     -------
@@ -64,6 +70,9 @@ def save_model(model: Model, folder: Path, extra: Mapping[str, Any]) -> dict[str
             raise ModelError(f"{folder} is not empty, and a saved model is never overwritten.")
         partial.mkdir()
         model.save(partial)
+        for name, document in (documents or {}).items():
+            with (partial / name).open("xb") as file:  # x: never over a file of the model's own
+                file.write(_canonical(document))
         content = {
             "format_version": FORMAT_VERSION,
             "model": model.name,
@@ -103,11 +112,34 @@ def load_model(folder: Path) -> CheckedModel:
         calibration = read_calibration(folder) if CALIBRATION in manifest["files"] else "none"
         return CheckedModel(registration.cls.load(folder), dict(manifest["columns"]), calibration)
     except (OSError, KeyError, TypeError, ValueError) as error:
-        msg = (
-            f"{folder} is intact, but this leadscore ({leadscore.__version__}) cannot read it "
-            f"({type(error).__name__}: {error}); it was saved by {manifest['versions']}."
+        raise _unreadable(folder, manifest, error) from error
+
+
+def load_serving(folder: Path) -> Serving:
+    """Return what the model in `folder` knows of its training, every file checked against the manifest first.
+
+    Raises
+    ------
+    ModelError
+        As `load_model`, and when the folder has no `serving.json`.
+    """
+    manifest = read_manifest(folder)
+    if SERVING not in manifest["files"]:
+        raise ModelError(
+            f"{folder} has no {SERVING}: the model was saved without what scoring needs (by {manifest['versions']}); "
+            f"train it again"
         )
-        raise ModelError(msg) from error
+    try:
+        return Serving.from_json(json.loads((folder / SERVING).read_bytes()))
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _unreadable(folder, manifest, error) from error
+
+
+def _unreadable(folder: Path, manifest: Mapping[str, Any], error: Exception) -> ModelError:
+    return ModelError(
+        f"{folder} is intact, but this leadscore ({leadscore.__version__}) cannot read it "
+        f"({type(error).__name__}: {error}); it was saved by {manifest['versions']}."
+    )
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -96,6 +96,13 @@ class Run:
 
         return load_model(self.folder / MODEL)
 
+    @cached_property
+    def serving(self) -> Any:
+        """A `Serving`: what the saved model knows of its training; checked as `model` is."""
+        from leadscore.model import load_serving
+
+        return load_serving(self.folder / MODEL)
+
     def _json(self, name: str) -> dict[str, Any]:
         return self._mapping(name, json.loads, ValueError)
 

@@ -26,6 +26,7 @@ from leadscore.record.shelf import (
 )
 from leadscore.record.trackers import Tracker
 from leadscore.results import Dataset, FoldResult, TrainedRun, Windows
+from leadscore.serving import Serving
 from leadscore.split import Fold, UnitFold, caveats, draw_folds
 from leadscore.times import format_duration
 
@@ -102,15 +103,16 @@ def write_features(shelf: Shelf, dataset: Dataset) -> None:
     shelf.text(FEATURES, "\n".join(lines) + "\n")
 
 
-def write_run(shelf: Shelf, run: TrainedRun) -> None:
-    """Write the predictions, metrics, checks and the model."""
-    from leadscore.model import save_model
+def write_run(shelf: Shelf, run: TrainedRun, serving: Serving) -> None:
+    """Write the predictions, metrics, checks and the model with what scoring needs beside it."""
+    from leadscore.model.store import SERVING, save_model
 
     shelf.parquet(PREDICTIONS, run.predictions)
     if (values := run.valid_features) is not None:
         shelf.parquet(VALUES, values)
     shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks], "audit": _audit(run)})
-    save_model(run.model, shelf.folder / MODEL, {"fold": run.folds[-1].number, "seed": run.config.seed})
+    extra = {"fold": run.folds[-1].number, "seed": run.config.seed}
+    save_model(run.model, shelf.folder / MODEL, extra, {SERVING: serving.to_json()})
     shelf.json(METRICS, metrics_of(run))
 
 
@@ -124,6 +126,8 @@ def metrics_of(run: TrainedRun) -> dict[str, Any]:
         "rows": {"features": len(run.dataset.X), "columns": run.dataset.X.shape[1], "folds": _rows(run)},
         "train_and_valid": [None if fold.sides is None else fold.sides.to_json() for fold in run.folds],
         "importance": run.importance.to_dict("records"),
+        "effects": run.effects,
+        "bands": run.bands.to_json(),
         "feature_seconds": {name: round(seconds, 4) for name, seconds in run.dataset.table.seconds.items()},
         "features_from_cache": list(run.dataset.table.recalled),
         "warnings": [*run.warnings, *run.dataset.table.notes, *run.dataset.reviews],

@@ -1,5 +1,6 @@
 """From one score's contributions to what matters in a whole run."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -7,7 +8,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from leadscore.model.base import Explanation
 
-__all__ = ["global_importance"]
+__all__ = ["global_importance", "importance_over_folds"]
 
 CLEAR = 0.5  # rank correlation of value and contribution from which a direction is named
 
@@ -47,6 +48,34 @@ def global_importance(explanation: "Explanation", X: pd.DataFrame) -> pd.DataFra
         }
     )
     return table.sort_values(["importance", "feature"], ascending=[False, True], ignore_index=True)
+
+
+def importance_over_folds(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return each feature's importance as the mean over folds, with the spread between them.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        Each fold's `global_importance`.
+
+    Returns
+    -------
+    DataFrame
+        As `global_importance` returns, with `least` and `most`, the smallest and the largest importance in a fold.
+        `direction` is that of all folds; `-` where they disagree.
+
+    Examples
+    --------
+    >>> first = pd.DataFrame({"feature": ["sessions"], "importance": [0.25], "direction": ["rises"]})
+    >>> folds = [first, first.assign(importance=0.75)]
+    >>> importance_over_folds(folds).to_dict("records")
+    [{'feature': 'sessions', 'importance': 0.5, 'least': 0.25, 'most': 0.75, 'direction': 'rises'}]
+    """
+    by_feature = pd.concat(tables, ignore_index=True).groupby("feature", sort=False)
+    table = by_feature["importance"].agg(importance="mean", least="min", most="max")
+    ways = by_feature["direction"].agg(["first", "nunique"])
+    table["direction"] = ways["first"].where(ways["nunique"] == 1, "-").astype("str")
+    return table.reset_index().sort_values(["importance", "feature"], ascending=[False, True], ignore_index=True)
 
 
 def _direction(values: pd.Series, contribution: pd.Series) -> str:
