@@ -2,10 +2,9 @@
 
 Field metadata says what Python's types cannot:
 
-- `kind`: the text is a `duration` (`7d`), an `instant` (`2024-03-10`) or an `embargo` (a duration or `auto`),
-  checked by `config.checks` and put in one spelling before hashing;
-- `choices`: the words allowed;
-- `above`, `at_least`, `below`, `at_most`: the range of a number;
+- `kind`: the text is a `duration` (`7d`), an `instant` (`2024-03-10`), an `embargo` (a duration or `auto`) or a
+  `moment` (see `score_schema`), checked by `config.checks` and put in one spelling before hashing;
+- `choices`: the words allowed; `above`, `at_least`, `below`, `at_most`: the range of a number;
 - `identity=False`: the value cannot change a prediction and stays out of `config_hash`.
 """
 
@@ -260,9 +259,7 @@ class HoldoutValidation(ValidationConfig):
     """The last period is validation. Its border is `start`, or `length` before the end, or the last `share`."""
 
     name: str = "holdout"
-    share: float = number(
-        0.25, above=0, below=1
-    )  # of the observations, in time order; used when neither of the others is given
+    share: float = number(0.25, above=0, below=1)  # of the observations, in time order; where no other is given
     length: str | None = duration(None)
     start: str | None = instant(None)
 
