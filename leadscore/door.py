@@ -149,14 +149,11 @@ def help_text(door: Door[C], arguments: Any) -> str:
             tree = without_hydra(compose_tree(arguments.overrides, door.name))
         except Exception as error:
             raise explain_failure(error, arguments.overrides, loader, door.name) from None
-        groups = [
-            f"  {name}: {_plain(choices)}"
-            for name, choices in group_choices(loader).items()
-            if not door.own_groups or name in door.own_groups
-        ]
-        for name in [name for name in group_choices(loader) if door.own_groups and name not in door.own_groups]:
-            tree.pop(name, None)
-        return door.help.format(groups="\n".join(groups), config=OmegaConf.to_yaml(tree))
+        choices = group_choices(loader)
+        hidden = set(choices) - set(door.own_groups or choices)
+        groups = [f"  {name}: {_plain(each)}" for name, each in choices.items() if name not in hidden]
+        shown = OmegaConf.masked_copy(tree, [str(key) for key in tree if key not in hidden])
+        return door.help.format(groups="\n".join(groups), config=OmegaConf.to_yaml(shown))
 
 
 def _plain(choices: Sequence[str]) -> str:

@@ -130,13 +130,23 @@ class ColumnProfile:
         >>> profile.psi([0.0, 1.0, 0.0, 4.0]), round(profile.psi([4.0, 4.0, 4.0, 0.0]), 2)
         (0.0, 2.68)
         """
+        return self.psi_of(self.counts(values))
+
+    def counts(self, values: Any) -> "Array":
+        """Return how many values lie in each bin of `expected`: counts of a batch's parts add up to the batch's."""
         import numpy as np
 
-        binned = self._bins(values)
-        if not len(binned):
+        counts: Array = np.bincount(self._bins(values), minlength=len(self.expected))
+        return counts
+
+    def psi_of(self, counts: "Array") -> float:
+        """Return the `psi` of a batch with these `counts`."""
+        import numpy as np
+
+        if not counts.sum():
             return 0.0
         expected = np.maximum(self.expected, LEAST_SHARE)
-        actual = np.maximum(np.bincount(binned, minlength=len(expected)) / len(binned), LEAST_SHARE)
+        actual = np.maximum(counts / counts.sum(), LEAST_SHARE)
         return float(((actual - expected) * np.log(actual / expected)).sum())
 
     def psi_by_chance(self, n: int) -> float:

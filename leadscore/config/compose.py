@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from leadscore.config.paths import CONF
 from leadscore.config.plus import PlusSearchPath, register_plus
 from leadscore.config.schema import SCHEMAS, Config
-from leadscore.config.score_schema import ScoreConfig
+from leadscore.config.score_schema import ComposedScore
 from leadscore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def register_schema(group: str, name: str, schema: type) -> None:
 def register_configs() -> None:
     """Make the schema, the `+` of feature sets and our resolvers known to Hydra and OmegaConf."""
     ConfigStore.instance().store(group="schema", name=PRIMARY, node=Config)
-    ConfigStore.instance().store(group="schema", name=SCORE, node=ScoreConfig)
+    ConfigStore.instance().store(group="schema", name=SCORE, node=ComposedScore)
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             register_schema(group, name, schema)

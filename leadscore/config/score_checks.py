@@ -1,10 +1,11 @@
 """One batch's overrides in, one checked `ScoreConfig` out, or every problem in words."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from leadscore.config.checks import compose_job, typed, without_hydra
 from leadscore.config.compose import SCORE
@@ -35,10 +36,10 @@ def check_score_job(overrides: Sequence[str], loader: "ConfigLoader") -> ScoreCo
 def check_score_tree(tree: DictConfig) -> ScoreConfig:
     """Turn Hydra's composed tree into a typed `ScoreConfig` with every value checked."""
     tree = without_hydra(tree)
-    with open_dict(tree):
-        for group in RUNS_OWN:
-            tree.pop(group, None)
-    config = cast("ScoreConfig", typed(tree))
+    for group in RUNS_OWN:
+        tree[group] = None
+    composed = cast("ScoreConfig", typed(tree))
+    config = ScoreConfig(**{each.name: getattr(composed, each.name) for each in fields(ScoreConfig)})
     raise_all(ConfigError, [*data_contradictions(config.data), *_contradictions(config)])
     return config
 

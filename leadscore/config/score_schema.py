@@ -5,13 +5,14 @@ tables are complete, `column` each lead's own `as_of` in the lead table.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
 from leadscore.config.schema import ComputeConfig, DataConfig, choice, duration, instant, kept_as, number
 from leadscore.times import parse_instant
 
-__all__ = ["MOMENTS", "POLICIES", "RUNS_OWN", "DriftConfig", "ScoreConfig", "spelled_moment"]
+__all__ = ["MOMENTS", "POLICIES", "RUNS_OWN", "ComposedScore", "DriftConfig", "ScoreConfig", "spelled_moment"]
 
 POLICIES = ("default", "abstain")
 MOMENTS = ("now", "data_end", "column")
@@ -67,3 +68,14 @@ class ScoreConfig:
     chunk_rows: int = number(50_000, at_least=1)  # leads whose features stand in memory at once
     plugins: list[str] = field(default_factory=list)  # modules that register what the run used
     validate_only: bool = False  # say who would be scored, and write nothing
+
+
+@dataclass
+class ComposedScore(ScoreConfig):
+    """What Hydra composes: a batch, and the groups that a data config may choose for training."""
+
+    window: Any = None
+    definitions: Any = None
+    features: Any = None
+    model: Any = None
+    validation: Any = None
