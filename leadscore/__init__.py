@@ -2,7 +2,7 @@
 
 What a door does, a notebook can do too::
 
-    from leadscore import build_dataset, compose, open_run, run, train_model
+    from leadscore import build_dataset, compose, compose_score, open_run, run, score_leads, train_model
 
 Importing the package costs nothing; each name loads what it needs when it is first used.
 """
@@ -29,12 +29,14 @@ _HOMES = {
     "build_dataset": "leadscore.pipeline",
     "champion_at": "leadscore.record.champion",
     "compose": "leadscore.pipeline",
+    "compose_score": "leadscore.scoring",
     "diff_runs": "leadscore.changes",
     "load_events": "leadscore.data",
     "open_run": "leadscore.record",
     "promote": "leadscore.promotion",
     "rollback": "leadscore.record.champion",
     "run": "leadscore.pipeline",
+    "score_leads": "leadscore.scoring",
     "train_model": "leadscore.pipeline",
 }
 

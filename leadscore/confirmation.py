@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leadscore.config.schema import Config
 from leadscore.errors import RecordError
 from leadscore.pipeline import Step, add_features, plan_run, walk_to_folds
-from leadscore.repetition import config_of
+from leadscore.repetition import commit_of, config_of, moved_code
 from leadscore.results import Windows
 
 if TYPE_CHECKING:
@@ -133,25 +133,12 @@ def confirm_run(
 
 def _same_code(run: "Run", config: Config) -> None:
     """Refuse code that is not the run's: what it would score is another model's table."""
-    from leadscore.identity.run import begin, code_of
-    from leadscore.model.registry import parts_of, registration_of
-
-    plan = plan_run(config)
-    models = [registration_of(part.name).cls for part in parts_of(config.model).values()]
-    now = begin(config, plan, code_of(plan, *models))
-    what = {"code_hash": "feature or model code", "engine_hash": "leadscore's own code", "config_hash": "the config"}
-    moved = [f"{words} ({run.identity.get(key, '')[:8]}, now {now[key][:8]})" for key, words in what.items()
-             if now[key] != run.identity.get(key)]  # fmt: skip
+    moved = moved_code(run, config, plan_run(config))
     if moved:
         raise RecordError(
-            f"run {run.run_id} was trained with other code: {', '.join(moved)}. A look cannot be taken back, so it is "
-            f"taken only with what was trained; check out {_commit(run)}, or train again"
+            f"run {run.run_id} was trained with other code: {', '.join(moved.values())}. A look cannot be "
+            f"taken back, so it is taken only with what was trained; check out {commit_of(run)}, or train again"
         )
-
-
-def _commit(run: "Run") -> str:
-    commit = (run.identity.get("git") or {}).get("commit")
-    return f"commit {str(commit)[:8]}" if commit else "the code of that day"
 
 
 def _only_grew(run: "Run", windows: Windows, step: Step) -> None:

@@ -9,8 +9,9 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,76 +19,84 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from leadscore.config.checks import check_job, check_tree, without_hydra
+from leadscore.config.checks import without_hydra
 from leadscore.config.command import expand, named_plugins, parse_command
-from leadscore.config.compose import PRIMARY, compose_tree, config_loader, group_choices, register_configs
+from leadscore.config.compose import compose_tree, config_loader, group_choices, register_configs
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.safety import unsafe_parts
-from leadscore.config.schema import Config
 from leadscore.config.secrets import secret_parts
-from leadscore.config.sets import chosen_sets
 from leadscore.errors import ConfigError, LeadscoreError, raise_all
 
-__all__ = ["open_door"]
+__all__ = ["Door", "open_door"]
 
-Job = Callable[[Config, Path | None], None]
 
-HELP = """\
-leadscore.train: compose a lead-scoring run, check it, train it, measure it, record it.
+class Jobs(Protocol):
+    """What every door's config can say."""
 
-Groups and their choices (GROUP=CHOICE):
+    validate_only: bool
 
-{groups}
 
-  features=+NAME is the base set and NAME; features=NAME is that set alone.
+C = TypeVar("C", bound=Jobs)
 
-The run as composed (KEY=VALUE overrides any of it):
 
-{config}
-Examples:
+@dataclass(frozen=True)
+class Door(Generic[C]):
+    """One Hydra application.
 
-  python -m leadscore.train model=lightgbm features=+sessions notes="first try"
-  python -m leadscore.train -m model=logistic,lightgbm features=base,+sessions
-  python -m leadscore.train validate_only=true window=snapshots window.max_age=90d
+    Attributes
+    ----------
+    name : str
+        Of the primary config in `conf/` and of the module, `leadscore.NAME`.
+    help : str
+        With `{groups}` and `{config}`.
+    compose : callable
+        `compose(overrides, loader)`: one job's checked config.
+    typed : callable
+        `typed(tree, state)`: the same of what Hydra composed.
+    check : callable
+        `check(config)`: what else can be refused before any data are read, such as unknown names.
+    job : callable
+        `job(config, folder)`: one job; the folder is None when `validate_only` leaves none.
+    load_plugins : callable
+        `load_plugins(modules)`: imports what `plugins=[...]` on the command line names, before composing.
+    own_groups : tuple of str
+        The config groups that `--help` lists; empty: all.
+    """
 
--m runs every combination; --config-dir FOLDER adds your own configs.
---hydra-help tells more about Hydra's flags; --shell-completion installs completion."""
+    name: str
+    help: str
+    compose: Callable[[Sequence[str], Any], C]
+    typed: Callable[[DictConfig, Any], C]
+    check: Callable[[C], Any]
+    job: Callable[[C, Path | None], None]
+    load_plugins: Callable[[Sequence[str]], None]
+    own_groups: tuple[str, ...] = ()
 
 
 class Refused(CompactHydraException):
     """Hydra prints its text and exits with 1, without a traceback."""
 
 
-def open_door(job: Job, check: Callable[[Config], Any], load_plugins: Callable[[Sequence[str]], None]) -> None:
-    """Run the command line in `sys.argv`.
-
-    Parameters
-    ----------
-    job : callable
-        `job(config, folder)`: one run; the folder is None when `validate_only` leaves none.
-    check : callable
-        `check(config)`: what else can be refused before any data are read, such as unknown names.
-    load_plugins : callable
-        `load_plugins(modules)`: imports what `plugins=[...]` on the command line names, before composing.
-    """
+def open_door(door: Door[C]) -> None:
+    """Run the command line in `sys.argv`."""
     try:
         arguments = parse_command()
-        load_plugins(named_plugins(arguments.overrides))
+        door.load_plugins(named_plugins(arguments.overrides))
         if arguments.help:
-            print(help_text(arguments))  # noqa: T201
+            print(help_text(door, arguments))  # noqa: T201
             return
         if not _only_asks(arguments):
-            configs = check_command(arguments, check)
+            configs = check_command(door, arguments)
             if all(config.validate_only for config in configs):  # no run, so no folder and no log either
                 for config in configs:
-                    job(config, None)
+                    door.job(config, None)
                 return
     except LeadscoreError as error:
         sys.exit(f"leadscore: {error}")
     register_configs()
     with _stoppable():
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=PRIMARY)(_task(job))()
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name=door.name)(_task(door))()
 
 
 class Terminated(KeyboardInterrupt):
@@ -112,19 +121,19 @@ def _stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _task(job: Job) -> Callable[[DictConfig], None]:
+def _task(door: Door[C]) -> Callable[[DictConfig], None]:
     def task(tree: DictConfig) -> None:
         state = HydraConfig.get()
         try:
             # What Hydra composed is checked again: it, and not the check's own composition, is what runs.
             raise_all(ConfigError, [*secret_parts(tree, state), *unsafe_parts(tree, state)])
-            job(check_tree(tree, chosen_sets(state)), Path(state.runtime.output_dir))
+            door.job(door.typed(tree, state), Path(state.runtime.output_dir))
         except LeadscoreError as error:
             if state.mode == RunMode.MULTIRUN:  # Hydra would tell only the first failure, and only at the end
                 print(f"leadscore: job {state.job.num} failed: {error}", file=sys.stderr)  # noqa: T201
             raise Refused(f"leadscore: {error}") from None
 
-    task.__module__, task.__qualname__ = "leadscore.train", "train"  # Hydra names the job after it
+    task.__module__, task.__qualname__ = f"leadscore.{door.name}", door.name  # Hydra names the job after it
     return task
 
 
@@ -133,15 +142,18 @@ def _only_asks(arguments: Any) -> bool:
     return bool(arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion)
 
 
-def help_text(arguments: Any) -> str:
-    """Return `--help`: the groups with their choices, and the run as these overrides compose it."""
+def help_text(door: Door[C], arguments: Any) -> str:
+    """Return `--help`: the groups with their choices, and the job as these overrides compose it."""
     with config_loader(arguments.config_dir) as loader:
         try:
-            tree = compose_tree(arguments.overrides)
+            tree = without_hydra(compose_tree(arguments.overrides, door.name))
         except Exception as error:
-            raise explain_failure(error, arguments.overrides, loader) from None
-        groups = [f"  {name}: {_plain(choices)}" for name, choices in group_choices(loader).items()]
-        return HELP.format(groups="\n".join(groups), config=OmegaConf.to_yaml(without_hydra(tree)))
+            raise explain_failure(error, arguments.overrides, loader, door.name) from None
+        choices = group_choices(loader)
+        hidden = set(choices) - set(door.own_groups or choices)
+        groups = [f"  {name}: {_plain(each)}" for name, each in choices.items() if name not in hidden]
+        shown = OmegaConf.masked_copy(tree, [str(key) for key in tree if key not in hidden])
+        return door.help.format(groups="\n".join(groups), config=OmegaConf.to_yaml(shown))
 
 
 def _plain(choices: Sequence[str]) -> str:
@@ -156,7 +168,7 @@ def _refuse_taken_folder(overrides: Sequence[str]) -> None:
             raise ConfigError(f"{override}: the folder holds a run already; a run never writes into another's folder")
 
 
-def check_command(arguments: Any, check: Callable[[Config], Any]) -> list[Config]:
+def check_command(door: Door[C], arguments: Any) -> list[C]:
     """Compose and check every job of a command, and return their configs; one wrong job refuses them all.
 
     Raises
@@ -170,8 +182,8 @@ def check_command(arguments: Any, check: Callable[[Config], Any]) -> list[Config
         for number, overrides in enumerate(jobs):
             try:
                 _refuse_taken_folder(overrides)
-                configs.append(check_job(overrides, loader))
-                check(configs[-1])
+                configs.append(door.compose(overrides, loader))
+                door.check(configs[-1])
             except LeadscoreError as error:
                 if len(jobs) == 1:
                     raise

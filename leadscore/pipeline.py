@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config, ModelConfig
 from leadscore.errors import ConfigError, LeadscoreError, WindowError
+from leadscore.preparing import Step, load_checked, model_table
 from leadscore.results import Dataset, TrainedRun, Windows
 from leadscore.times import parse_duration
 from leadscore.training import train_model
@@ -30,10 +31,9 @@ if TYPE_CHECKING:
     from leadscore.tables import Tables
     from leadscore.window import Observations
 
-__all__ = ["add_features", "build_dataset", "compose", "plan_run", "run", "train_model", "walk_to_folds"]
+__all__ = ["Step", "add_features", "build_dataset", "compose", "plan_run", "run", "train_model", "walk_to_folds"]
 
 log = logging.getLogger(__name__)
-Step = Callable[[str], None]  # told what is being done
 Tell = Callable[[TrainedRun, Path, dict[str, Any], str | None], None]  # run, folder, identity, where it was logged
 
 
@@ -169,20 +169,13 @@ def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
 
 def _observed(config: Config, step: Step) -> Windows:
     """Load, check and observe; name the seal, and take nothing away yet."""
-    from leadscore.data import prepared_tables
     from leadscore.features import check_sources
-    from leadscore.schemas import check_raw
     from leadscore.store import open_store
     from leadscore.window import observe
 
-    def check(tables: "Tables") -> None:
-        step("checking tables")
-        check_raw(tables, config.data)
-
     plan = plan_run(config)
-    step("loading tables")
     store = open_store(config.compute)
-    tables = prepared_tables(config.data, store, check)
+    tables = load_checked(config.data, store, step)
     check_sources(plan, tables)
     step("observing leads")
     observations = observe(tables, config.window, config.data.statuses, config.data.labels)
@@ -244,17 +237,11 @@ def build_dataset(config: Config, step: Step = log.info) -> Dataset:
 
 def add_features(windows: Windows, step: Step = log.info) -> Dataset:
     """Compute and check the model table of a run whose folds are laid."""
-    from leadscore.features import build
-    from leadscore.schemas import check_table
-
     audit = _audited(windows, step)  # first: it says best what is wrong with a feature
     step("building features")
     observations, compute = windows.observations.frame, windows.config.compute
     known = _known_columns(windows)
-    table = build(windows.tables, observations, windows.plan, workers=compute.workers, cache=known)
-    step("checking the model table")
-    labels = observations["label"].set_axis(table.X.index)
-    check_table(table.X, labels, {each.name: each for each in windows.plan.columns})
+    table = model_table(windows.plan, windows.tables, observations, workers=compute.workers, cache=known, step=step)
     tables, folds, seal = windows.tables, windows.folds, windows.seal
     return Dataset(windows.config, windows.plan, tables, windows.observations, folds, table, audit, seal)
 

@@ -14,9 +14,10 @@ from leadscore.config.schema import Config
 from leadscore.errors import RecordError
 
 if TYPE_CHECKING:
+    from leadscore.features import Plan
     from leadscore.record import Run
 
-__all__ = ["Verification", "config_of", "verify_run"]
+__all__ = ["Verification", "commit_of", "config_of", "moved_code", "verify_run"]
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,27 @@ def config_of(
     if tracking_root is not None:
         plain["tracking"] = {**plain["tracking"], "root": str(tracking_root)}
     return recorded_config(plain, lambda name: registration_of(name).config)
+
+
+def moved_code(run: "Run", config: Config, plan: "Plan") -> dict[str, str]:
+    """Return what of a run's code or config is not as it was, in words by the identity's key."""
+    from leadscore.identity.run import begin, code_of
+    from leadscore.model.registry import parts_of, registration_of
+
+    models = [registration_of(part.name).cls for part in parts_of(config.model).values()]
+    now = begin(config, plan, code_of(plan, *models))
+    what = {"code_hash": "feature or model code", "engine_hash": "leadscore's own code", "config_hash": "the config"}
+    return {
+        key: f"{words} ({str(run.identity.get(key))[:8]}, now {now[key][:8]})"
+        for key, words in what.items()
+        if now[key] != run.identity.get(key)
+    }
+
+
+def commit_of(run: "Run") -> str:
+    """Return where a run's code lies, in words."""
+    commit = (run.identity.get("git") or {}).get("commit")
+    return f"commit {str(commit)[:8]}" if commit else "the code of that day"
 
 
 def verify_run(run: "Run", *, plugins: Sequence[str] = (), data_dir: str | Path | None = None) -> Verification:

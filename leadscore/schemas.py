@@ -131,16 +131,16 @@ def _dated(config: DataConfig, counts: Mapping[str, int]) -> Any:
     return pa.Check(dated, error=f"converted by their status ({examples(words)}) without converted_at")
 
 
-def check_table(X: "pd.DataFrame", y: "pd.Series", feature_kinds: Mapping[str, FeatureColumn]) -> None:
-    """Check the model table, before anything is fitted on it.
+def check_table(X: "pd.DataFrame", y: "pd.Series | None", feature_kinds: Mapping[str, FeatureColumn]) -> None:
+    """Check the model table, before anything is fitted on it or scored.
 
     Parameters
     ----------
     X : DataFrame (n_observations, n_features)
         Indexed by (`user_id`, `as_of`), each pair once. Numbers are float64 and finite, categories str; NaN only
         where the feature declares what a missing value means.
-    y : Series of int8 or int64 (n_observations,)
-        Labels 0 and 1, with the index of X.
+    y : Series of int8 or int64 (n_observations,), or None
+        Labels 0 and 1, with the index of X; None where they are not known yet.
     feature_kinds : mapping of str to FeatureColumn
         Exactly the columns of X, by name.
 
@@ -153,7 +153,7 @@ def check_table(X: "pd.DataFrame", y: "pd.Series", feature_kinds: Mapping[str, F
 
     if list(X.index.names) != ["user_id", "as_of"]:
         raise DataError(f"the model table is indexed by {list(X.index.names)}, must be by ['user_id', 'as_of']")
-    if not X.index.equals(y.index):
+    if y is not None and not X.index.equals(y.index):
         raise DataError("the labels' index is not the model table's: one label for each (user_id, as_of), in its order")
     pairs = X.index.to_frame(index=False)
     keys = pa.DataFrameSchema({"user_id": pa.Column("str"), "as_of": pa.Column(TIME_DTYPE)}, unique=list(pairs))
@@ -162,14 +162,12 @@ def check_table(X: "pd.DataFrame", y: "pd.Series", feature_kinds: Mapping[str, F
         for name, each in feature_kinds.items()
     }
     features = pa.DataFrameSchema(columns, strict=True)
-    binary = pa.Check.isin([0, 1], error="not 0 or 1")
-    labels = pa.DataFrameSchema({"label": pa.Column("int64" if y.dtype == "int64" else "int8", binary)})
     table = "model table"
-    problems = [
-        *_failures(table, pairs, keys, pairs),
-        *_failures(table, X.reset_index(drop=True), features, pairs),
-        *_failures(table, y.to_frame("label").reset_index(drop=True), labels, pairs),
-    ]
+    problems = [*_failures(table, pairs, keys, pairs), *_failures(table, X.reset_index(drop=True), features, pairs)]
+    if y is not None:
+        binary = pa.Check.isin([0, 1], error="not 0 or 1")
+        labels = pa.DataFrameSchema({"label": pa.Column("int64" if y.dtype == "int64" else "int8", binary)})
+        problems += _failures(table, y.to_frame("label").reset_index(drop=True), labels, pairs)
     raise_all(DataError, problems)
 
 

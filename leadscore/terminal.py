@@ -15,7 +15,7 @@ from leadscore.split import caveats, draw_folds, legend
 from leadscore.times import format_duration
 from leadscore.window import left_out
 
-__all__ = ["Walk", "show_run", "show_windows"]
+__all__ = ["Walk", "show_population", "show_run", "show_scores", "show_windows"]
 
 log = logging.getLogger(__name__)
 
@@ -101,6 +101,35 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
     console.print(f"files     {_near(folder)}")
     if where is not None:
         console.print(f"logged    {_near(Path(where))}")
+
+
+def show_population(run: Any, population: Any) -> None:
+    """Show who would be scored: what `validate_only=true` of the scoring door is for."""
+    console = _console()
+    console.print(Text(f"{run.model.name} of run {run.run_id}", style="bold"))
+    _show_due(console, population.as_of.isoformat(), population.counts)
+    console.print("valid; nothing was scored or written (validate_only=true)")
+
+
+def show_scores(output: Path, report: dict[str, Any]) -> None:
+    """Show a written batch: who was scored, in which bands, and what to look at."""
+    console = _console()
+    console.print(Text(f"{report['model']} of run {report['run']}, data {report['data']['name']}", style="bold"))
+    _show_due(console, report["as_of"], report["leads"])
+    console.print(f"bands     {', '.join(f'{band} {n:,}' for band, n in report['bands'].items())}")
+    console.print(f"model     trained up to {report['drift']['model_age_weeks']:.1f} weeks before the scores")
+    for note in report["notes"]:
+        console.print(f"note      {note}")
+    for warning in report["warnings"]:
+        console.print(f"WARNING   {warning}")
+    console.print(f"scores    {output}")
+
+
+def _show_due(console: Console, as_of: str, counts: Any) -> None:
+    left = [f"{n:,} {reason}" for reason, n in counts.items() if n and reason not in ("candidates", "scored")]
+    console.print(f"scored    {counts['scored']:,} of {counts['candidates']:,} leads at {as_of}")
+    if left:
+        console.print(f"          left out: {', '.join(left)}")
 
 
 def _show_worth(console: Console, run: TrainedRun) -> None:

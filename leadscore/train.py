@@ -3,12 +3,35 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from leadscore.config.checks import check_job, check_tree
 from leadscore.config.schema import Config
-from leadscore.door import open_door
+from leadscore.config.sets import chosen_sets
+from leadscore.door import Door, open_door
 
 __all__ = ["main"]
 
 STEPS = 9  # what the walk tells of besides its folds
+
+HELP = """\
+leadscore.train: compose a lead-scoring run, check it, train it, measure it, record it.
+
+Groups and their choices (GROUP=CHOICE):
+
+{groups}
+
+  features=+NAME is the base set and NAME; features=NAME is that set alone.
+
+The run as composed (KEY=VALUE overrides any of it):
+
+{config}
+Examples:
+
+  python -m leadscore.train model=lightgbm features=+sessions notes="first try"
+  python -m leadscore.train -m model=logistic,lightgbm features=base,+sessions
+  python -m leadscore.train validate_only=true window=snapshots window.max_age=90d
+
+-m runs every combination; --config-dir FOLDER adds your own configs.
+--hydra-help tells more about Hydra's flags; --shell-completion installs completion."""
 
 
 def train(config: Config, folder: Path | None) -> None:
@@ -39,7 +62,17 @@ def load_plugins(modules: Sequence[str]) -> None:
 
 def main() -> None:
     """Run the command line."""
-    open_door(train, check, load_plugins)
+    open_door(
+        Door(
+            name="train",
+            help=HELP,
+            compose=check_job,
+            typed=lambda tree, state: check_tree(tree, chosen_sets(state)),
+            check=check,
+            job=train,
+            load_plugins=load_plugins,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ for one counted reason; nothing immature is ever labelled 0.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from leadscore.errors import WindowError, examples
 from leadscore.tables import Tables
 from leadscore.times import parse_duration, parse_instant
 
-__all__ = ["Observations", "left_out", "observe"]
+__all__ = ["Observations", "left_out", "not_at_risk", "observe", "own_points"]
 
 
 MOST_SNAPSHOTS = 10_000
@@ -79,7 +80,7 @@ def observe(
     {'candidates': 3, 'converted before as_of': 1, 'immature (as_of + horizon after data_end)': 1, 'observations': 1}
     """
     horizon = pd.Timedelta(parse_duration(window.horizon))
-    candidates = _candidates(tables, window)
+    candidates = own_points(tables, window)
     lead = tables.leads.iloc[candidates["lead_row"].to_numpy()].reset_index(drop=True)
     label = _labeller(tables, horizon, window, statuses, labels)(lead, candidates["as_of"])
     reasons = _reasons(candidates["as_of"], lead, label, horizon, window, tables.data_end)
@@ -127,7 +128,7 @@ def left_out(counts: Mapping[str, int]) -> str:
     return said + (f"; left out: {', '.join(reasons)}" if reasons else "")
 
 
-def _candidates(tables: Tables, window: WindowConfig) -> pd.DataFrame:
+def own_points(tables: Tables, window: WindowConfig) -> pd.DataFrame:
     """Return every (lead, as_of) the window speaks of: `user_id`, `as_of`, `lead_row`.
 
     With `floor=1d`, a lead of 5 March 17:20 is observed a week later at 12 March 00:00: it is scored in the nightly
@@ -190,18 +191,31 @@ def _reasons(
     never = np.zeros(len(as_of), dtype=bool)
     start = as_of < pd.Timestamp(parse_instant(window.start)) if window.start else never
     end = as_of >= pd.Timestamp(parse_instant(window.end)) if window.end else never
-    converted = lead["converted_at"] < as_of if "converted_at" in lead else never
-    closed = lead["closed_at"] < as_of if "closed_at" in lead else never
     reasons = {
         "before window.start": start,
         "at or after window.end": end,
-        "created after as_of": lead["created_at"] > as_of,
-        "converted before as_of": converted,
-        "closed before as_of": closed,
+        **not_at_risk(as_of, lead),
         "immature (as_of + horizon after data_end)": as_of + horizon > data_end,
         "undecided (no label yet)": label.isna(),
     }
     return {reason: np.asarray(holds, dtype=bool) for reason, holds in reasons.items()}
+
+
+def not_at_risk(as_of: pd.Series, lead: pd.DataFrame) -> dict[str, Any]:
+    """Return why leads are not at risk at `as_of`, each reason with a mask (n,).
+
+    Parameters
+    ----------
+    as_of : Series of datetime64[us, UTC] (n,)
+    lead : DataFrame (n, ...)
+        Rows of the lead table, in the order of `as_of` and with its index.
+    """
+    never = np.zeros(len(as_of), dtype=bool)
+    return {
+        "created after as_of": lead["created_at"] > as_of,
+        "converted before as_of": lead["converted_at"] < as_of if "converted_at" in lead else never,
+        "closed before as_of": lead["closed_at"] < as_of if "closed_at" in lead else never,
+    }
 
 
 def _labeller(

@@ -44,6 +44,9 @@ ALLOWED = {("record", "split"), ("record", "model"), ("report", "split"), ("repo
 WALKERS = {
     "pipeline",
     "training",
+    "preparing",
+    "score",
+    "scoring",
     "measuring",
     "banding",
     "handover",

@@ -10,13 +10,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from leadscore.config.compose import compose_tree
+from leadscore.config.compose import PRIMARY, compose_tree
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.fixed import unfixed_parts
 from leadscore.config.plus import GROUP as FEATURES
 from leadscore.config.relations import contradictions
 from leadscore.config.safety import unsafe_parts
 from leadscore.config.schema import Config
+from leadscore.config.score_schema import spelled_moment
 from leadscore.config.secrets import hide_secrets, refuse_secret_words, secret_parts
 from leadscore.config.sets import chosen_sets, disagreeing_sets
 from leadscore.errors import ConfigError, did_you_mean, raise_all
@@ -25,11 +26,11 @@ from leadscore.times import format_duration, parse_duration, parse_instant
 if typing.TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["check_job", "check_tree", "without_hydra"]
+__all__ = ["check_job", "check_tree", "compose_job", "typed", "without_hydra"]
 
 
-def check_job(overrides: Sequence[str], loader: "ConfigLoader") -> Config:
-    """Compose one job and check all of it; call it inside `config_loader`.
+def compose_job(overrides: Sequence[str], loader: "ConfigLoader", primary: str = PRIMARY) -> DictConfig:
+    """Compose one job of a door and refuse secrets and foreign code; call it inside `config_loader`.
 
     Raises
     ------
@@ -38,13 +39,26 @@ def check_job(overrides: Sequence[str], loader: "ConfigLoader") -> Config:
     """
     refuse_secret_words(overrides)
     try:
-        tree = compose_tree(overrides)
+        tree = compose_tree(overrides, primary)
     except Exception as error:
-        explained = explain_failure(error, overrides, loader)
+        explained = explain_failure(error, overrides, loader, primary)
         raise type(explained)(hide_secrets(str(explained))) from None
     ours = without_hydra(tree)
     raise_all(ConfigError, secret_parts(ours, tree.hydra))  # first: what is said of other things repeats values
-    raise_all(ConfigError, [*unsafe_parts(ours, tree.hydra), *disagreeing_sets(tree, loader)])
+    sets = disagreeing_sets(tree, loader) if primary == PRIMARY else []
+    raise_all(ConfigError, [*unsafe_parts(ours, tree.hydra), *sets])
+    return tree
+
+
+def check_job(overrides: Sequence[str], loader: "ConfigLoader") -> Config:
+    """Compose one run and check all of it; call it inside `config_loader`.
+
+    Raises
+    ------
+    ConfigError
+        With every problem found.
+    """
+    tree = compose_job(overrides, loader)
     return check_tree(tree, chosen_sets(tree.hydra))
 
 
@@ -65,15 +79,21 @@ def check_tree(tree: DictConfig, feature_sets: Sequence[str] = ()) -> Config:
     """
     tree = without_hydra(tree)
     raise_all(ConfigError, unfixed_parts(tree))
+    config = typing.cast("Config", typed(tree))
+    raise_all(ConfigError, contradictions(config))
+    config.feature_sets = list(feature_sets)
+    return config
+
+
+def typed(tree: DictConfig) -> Any:
+    """Return the dataclass that a tree was composed by, every key known and every value checked."""
     try:
         missing = [_missing(key) for key in sorted(OmegaConf.missing_keys(tree))]
         raise_all(ConfigError, [*_unknown_keys(tree), *missing])
-        config = typing.cast("Config", OmegaConf.to_object(tree))
+        config = OmegaConf.to_object(tree)
     except OmegaConfBaseException as error:  # an interpolation that does not resolve
         raise ConfigError(f"the config does not resolve: {hide_secrets(str(error).splitlines()[0])}") from None
     raise_all(ConfigError, list(_visit(config, "")))
-    raise_all(ConfigError, contradictions(config))
-    config.feature_sets = list(feature_sets)
     return config
 
 
@@ -147,6 +167,7 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "duration": lambda text: format_duration(parse_duration(text)),
     "embargo": lambda text: text.strip() if text.strip() == "auto" else format_duration(parse_duration(text)),
     "instant": lambda text: parse_instant(text).isoformat().replace("+00:00", "Z"),
+    "moment": spelled_moment,
 }
 _LIMITS: dict[str, tuple[Callable[[float, float], bool], str]] = {
     "above": (lambda value, limit: value > limit, "above"),

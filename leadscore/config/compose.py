@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from leadscore.config.paths import CONF
 from leadscore.config.plus import PlusSearchPath, register_plus
 from leadscore.config.schema import SCHEMAS, Config
+from leadscore.config.score_schema import ComposedScore
 from leadscore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PRIMARY",
+    "SCORE",
     "compose_tree",
     "config_loader",
     "group_choices",
@@ -29,7 +31,7 @@ __all__ = [
     "register_schema",
 ]
 
-PRIMARY = "train"
+PRIMARY, SCORE = "train", "score"  # what the doors compose: conf/train.yaml, conf/score.yaml
 
 
 def register_schema(group: str, name: str, schema: type) -> None:
@@ -40,6 +42,7 @@ def register_schema(group: str, name: str, schema: type) -> None:
 def register_configs() -> None:
     """Make the schema, the `+` of feature sets and our resolvers known to Hydra and OmegaConf."""
     ConfigStore.instance().store(group="schema", name=PRIMARY, node=Config)
+    ConfigStore.instance().store(group="schema", name=SCORE, node=ComposedScore)
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             register_schema(group, name, schema)
@@ -77,9 +80,9 @@ def _refuse_unreadable(config_dir: Path) -> None:
         )
 
 
-def compose_tree(overrides: Sequence[str]) -> DictConfig:
+def compose_tree(overrides: Sequence[str], primary: str = PRIMARY) -> DictConfig:
     """Compose one job's tree, with Hydra's own node; call it inside `config_loader`."""
-    return compose(PRIMARY, overrides=list(overrides), return_hydra_config=True)
+    return compose(primary, overrides=list(overrides), return_hydra_config=True)
 
 
 def group_choices(loader: "ConfigLoader") -> dict[str, list[str]]:

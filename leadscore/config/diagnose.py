@@ -11,7 +11,7 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import KeyValidationError
 
-from leadscore.config.compose import compose_tree, group_choices
+from leadscore.config.compose import PRIMARY, compose_tree, group_choices
 from leadscore.config.plus import BASE, GROUP, added_sets
 from leadscore.errors import ConfigError, LeadscoreError, did_you_mean, raise_all
 
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 __all__ = ["explain_failure"]
 
 
-def explain_failure(error: Exception, overrides: Sequence[str], loader: "ConfigLoader") -> LeadscoreError:
-    """Return the error to raise for overrides that Hydra could not compose."""
+def explain_failure(
+    error: Exception, overrides: Sequence[str], loader: "ConfigLoader", primary: str = PRIMARY
+) -> LeadscoreError:
+    """Return the error to raise for overrides that Hydra could not compose into the config `primary`."""
     if not isinstance(error, HydraException):
         return ConfigError(_first_line(error))
     try:
-        raise_all(ConfigError, _problems(overrides, loader))
+        raise_all(ConfigError, _problems(overrides, loader, primary))
     except ConfigError as explained:
         return explained
     return ConfigError(_whole(error))
 
 
-def _problems(overrides: Sequence[str], loader: "ConfigLoader") -> list[str]:
+def _problems(overrides: Sequence[str], loader: "ConfigLoader", primary: str) -> list[str]:
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except OverrideParseException as error:
@@ -48,11 +50,11 @@ def _problems(overrides: Sequence[str], loader: "ConfigLoader") -> list[str]:
         return problems
     chosen = [str(override.input_line) for override in parsed if override in choosing or _is_hydras(override)]
     try:
-        tree = compose_tree(chosen)
+        tree = compose_tree(chosen, primary)
     except HydraException as error:
         return [_whole(error)]
     values = [override for override in parsed if override not in choosing and not _is_hydras(override)]
-    return [problem for override in values if (problem := _value_problem(override, chosen, tree))]
+    return [problem for override in values if (problem := _value_problem(override, chosen, tree, primary))]
 
 
 def _is_hydras(override: "Override") -> bool:
@@ -88,10 +90,10 @@ def _wrong_choice(group: str, name: str, options: Sequence[str]) -> str | None:
     return f"{group}={name}: unknown choice '{name}' of {group}. {did_you_mean(name, options, 'Choices')}"
 
 
-def _value_problem(override: "Override", chosen: Sequence[str], tree: DictConfig) -> str | None:
+def _value_problem(override: "Override", chosen: Sequence[str], tree: DictConfig, primary: str) -> str | None:
     """Compose with this value alone, and word what goes wrong."""
     try:
-        compose_tree([*chosen, str(override.input_line)])
+        compose_tree([*chosen, str(override.input_line)], primary)
     except HydraException as error:
         key, parent = override.key_or_group, override.key_or_group.rpartition(".")[0]
         known = _keys(tree)

@@ -24,7 +24,7 @@ from leadscore.config.schema import (
 from leadscore.errors import did_you_mean
 from leadscore.times import parse_duration, parse_instant
 
-__all__ = ["contradictions"]
+__all__ = ["contradictions", "data_contradictions"]
 
 STATES = ("open", "converted", "closed")
 KINDS = ("number", "category")
@@ -36,7 +36,7 @@ def contradictions(config: Config) -> list[str]:
         *_names(config),
         *_window(config),
         *_validation(config),
-        *_data(config.data),
+        *data_contradictions(config.data),
         *_metrics(config),
         *_bands(config.bands),
         *_features(config),
@@ -156,7 +156,8 @@ def _bands(bands: BandsConfig) -> Iterator[str]:
         yield f"{where}: the shares of A, B and C add up to {sum(given):g}, more than all leads"
 
 
-def _data(data: DataConfig) -> Iterator[str]:
+def data_contradictions(data: DataConfig) -> Iterator[str]:
+    """Yield a sentence for each contradiction in what is said of the tables."""
     yield from _words("data.statuses", data.statuses, STATES)
     yield from _words("data.known_at_creation", data.known_at_creation, KINDS)
     for label, meaning in data.labels.items():

@@ -195,9 +195,7 @@ class HoldoutValidation(ValidationConfig):
     """The last period is validation. Its border is `start`, or `length` before the end, or the last `share`."""
 
     name: str = "holdout"
-    share: float = number(
-        0.25, above=0, below=1
-    )  # of the observations, in time order; used when neither of the others is given
+    share: float = number(0.25, above=0, below=1)  # of the observations, in time order; where no other is given
     length: str | None = duration(None)
     start: str | None = instant(None)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leadscore.data.csv_file import CsvFile
     from leadscore.data.parquet_file import ParquetFile
 
-__all__ = ["RawTable", "find_files", "read_files"]
+__all__ = ["RawTable", "find_files", "header_of", "read_files"]
 
 KINDS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
 READABLE = ", ".join(KINDS)
@@ -171,6 +171,11 @@ def read_files(
         return Column(cells, name, key, origin)
 
     return RawTable(Columns(chosen, column), origin, tuple(name for name in names if name not in chosen))
+
+
+def header_of(paths: Sequence[Path], table: TableConfig, key: str) -> list[str]:
+    """Return the names of the columns that any of a table's files has."""
+    return list(dict.fromkeys(name for path in paths for name in _open(path, table, key).names))
 
 
 def _check_unchanged(before: Mapping[Path, tuple[int, int, int]]) -> None:

@@ -9,7 +9,7 @@ from leadscore.features.build import FeatureTable, build
 from leadscore.features.entries import register_aggregate
 from leadscore.features.plan import Plan, make_plan
 from leadscore.features.registry import DEFINITIONS, FEATURES, Feature, definition, feature
-from leadscore.features.sources import check_sources
+from leadscore.features.sources import check_sources, lacking_sources
 
 __all__ = [
     "DEFINITIONS",
@@ -29,6 +29,7 @@ __all__ = [
     "engagement",
     "feature",
     "firmographic",
+    "lacking_sources",
     "make_plan",
     "money",
     "raise_findings",

@@ -70,6 +70,7 @@ def build(
     way: str = "best",
     workers: int = 1,
     cache: ColumnCache | None = None,
+    checked: bool = False,
 ) -> FeatureTable:
     """Compute every column of `plan` for every observation.
 
@@ -87,6 +88,8 @@ def build(
     workers : int
         Processes for functions, threads for aggregates. The values do not depend on it.
     cache : ColumnCache, optional
+    checked : bool
+        Whether the caller has asked `lacking_sources`.
 
     Returns
     -------
@@ -97,7 +100,8 @@ def build(
     FeatureError
         When a feature needs a table, column or event type that the data do not have, or breaks its contract.
     """
-    check_sources(plan, tables)
+    if not checked:
+        check_sources(plan, tables)
     observed = Observed.of(tables, observations)
     columns, todo, recalled = _recall(plan, cache)
     seconds: dict[str, float] = {}

@@ -32,6 +32,7 @@ __all__ = [
     "original",
     "read_cells",
     "read_rows",
+    "safe_text",
 ]
 
 logger = logging.getLogger(__name__)
@@ -218,7 +219,11 @@ def _cell(value: Any) -> str:
         return float.__repr__(value)  # NumPy's own repr names its type
     if isinstance(value, int):
         return str(value)
-    text = str(value)
+    return safe_text(str(value))
+
+
+def safe_text(text: str) -> str:
+    """Return a text as a cell that no spreadsheet runs as a formula; `original` gives it back."""
     if "\n" in text or "\r" in text:
         return _ESCAPED + re.sub(r"[\\\n\r]", lambda found: _ESCAPES[found[0]], text)
     return f"'{text}" if text.startswith(_RISKY) else text

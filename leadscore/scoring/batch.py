@@ -1,0 +1,276 @@
+"""From a saved run and today's tables to scores: prepared once, computed in chunks, written whole or not at all."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from leadscore.config.score_schema import ScoreConfig
+from leadscore.errors import RecordError
+from leadscore.preparing import Step, load_checked, model_table
+from leadscore.scoring.gaps import Gaps, find_gaps, refuse_other_data
+from leadscore.scoring.output import COLUMNS, REASONS, writing
+from leadscore.scoring.population import Population, population_of
+from leadscore.scoring.watch import Watch
+from leadscore.times import parse_instant
+
+if TYPE_CHECKING:
+    from leadscore.config.schema import Config
+    from leadscore.features import Plan
+    from leadscore.record import Run
+    from leadscore.tables import Tables
+
+__all__ = ["Batch", "Chunk", "prepare_batch", "score_leads", "write_scores"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some leads with their features and scores; `probability` has only those that got one."""
+
+    frame: pd.DataFrame
+    X: pd.DataFrame
+    probability: pd.Series
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All that is known before any feature is computed.
+
+    Attributes
+    ----------
+    run : Run
+    config : ScoreConfig
+    tables : Tables
+    population : Population
+    gaps : Gaps
+    allowed : mapping of str to str
+        What was let pass that is refused by default, in words.
+    notes : list of str
+    """
+
+    run: "Run"
+    config: ScoreConfig
+    tables: "Tables"
+    population: Population
+    gaps: Gaps
+    allowed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def scored_at(self) -> pd.Timestamp:
+        """What the rows say: the config's word, else the batch's `as_of`; never the clock, which no rerun repeats."""
+        said = self.config.scored_at
+        at = self.population.as_of if said is None else pd.Timestamp(parse_instant(said))
+        return at.as_unit("us")
+
+    def chunks(self, rows: pd.DataFrame | None = None, size: int | None = None) -> Iterator[Chunk]:
+        """Score `rows` (default: the population), at most `size` of them at once (default: `chunk_rows`)."""
+        frame = self.population.frame if rows is None else rows
+        size = size or self.config.chunk_rows
+        if any(step.feature.across_leads for step in self.gaps.plan.steps):
+            size = max(len(frame), 1)  # a rank among the leads of an instant needs all of them
+        for first in range(0, len(frame), size):
+            yield self._chunk(frame.iloc[first : first + size].reset_index(drop=True))
+
+    def _chunk(self, rows: pd.DataFrame) -> Chunk:
+        from leadscore.explain import reasons
+
+        model, serving = self.run.model, self.run.serving
+        table = model_table(
+            self.gaps.plan, self.tables, rows, workers=self.config.compute.workers, checked=True, step=log.debug
+        )
+        X = self.gaps.filled(table.X, model.columns)
+        silent = self.gaps.silent(X)
+        speaks = (silent == "").to_numpy()
+        asked = X if speaks.all() else X[speaks]
+        probability = model.predict_proba(asked)
+        frame = rows[["user_id", "as_of"]].copy()
+        p = np.full(len(rows), np.nan)
+        p[speaks] = probability.to_numpy()
+        frame["probability"] = p
+        frame["score"] = np.round(100 * p, 1)
+        frame["band"] = pd.Series(np.where(speaks, serving.bands.of(p), ""), dtype="str")
+        words = {
+            f"{kind}_{place}": np.full(len(rows), "", dtype=object)
+            for kind in ("reason", "code")
+            for place in range(1, REASONS + 1)
+        }
+        if len(asked):
+            why = reasons(model.explain(asked), asked, serving.dictionary, top=REASONS)
+            for name in why:
+                words[name][speaks] = why[name].to_numpy()
+        words["reason_1"][~speaks] = [f"no score: {name.replace('_', ' ')} is missing" for name in silent[~speaks]]
+        words["code_1"][~speaks] = [f"{name}:abstained" for name in silent[~speaks]]
+        for name, texts in words.items():
+            frame[name] = pd.array(texts, dtype="str")
+        frame["run"], frame["config_hash"] = self.run.run_id, self.run.identity["config_hash"]
+        frame["scored_at"] = self.scored_at
+        return Chunk(frame[list(COLUMNS)], X, probability)
+
+
+def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Batch:
+    """Read a saved run and today's tables, and find out who is scored.
+
+    Parameters
+    ----------
+    run : Run
+        Done; from `open_run`.
+    config : ScoreConfig
+        From `compose_score`.
+    step : callable, optional
+        Told what is being done.
+
+    Raises
+    ------
+    LeadscoreError
+        When the run, its code or the tables are not what the model needs.
+    """
+    from leadscore.data.absent import without_absent
+    from leadscore.pipeline import plan_run
+    from leadscore.store import open_store
+
+    if run.identity.get("status") != "done":
+        raise RecordError(f"run {run.run_id} is {run.identity.get('status')}: only a finished run can score")
+    recorded = _recorded(run, config)
+    plan = plan_run(recorded)
+    allowed, notes = _code(run, recorded, plan, config)
+    trained = f"{run.model.name} of run {run.run_id}"
+    refuse_other_data(recorded.data, config.data, plan, trained)
+    if recorded.data.name != config.data.name:
+        notes.append(f"the run was trained on data '{recorded.data.name}', and '{config.data.name}' are scored")
+    data, absent = without_absent(config.data)
+    tables = load_checked(data, open_store(config.compute), step)
+    needed = {name for each in plan.steps for name in each.feature.columns}
+    notes += [f"{said}; no feature of the model reads it" for name, said in absent.items() if name not in needed]
+    gaps = find_gaps(plan, tables, absent, config, trained)
+    population = population_of(tables, recorded.window, config.data.statuses, config)
+    if population.notes:
+        allowed["allow_age_shift"] = "; ".join(population.notes)
+    return Batch(run, config, tables, population, gaps, allowed, notes)
+
+
+def _recorded(run: "Run", config: ScoreConfig) -> "Config":
+    from leadscore.repetition import config_of
+
+    missing = [name for name in run.config.get("plugins", []) if name not in config.plugins]
+    if missing:
+        raise RecordError(
+            f"run {run.run_id} used {', '.join(missing)}: modules of a record are never imported unasked; add "
+            f'"plugins=[{",".join([*config.plugins, *missing])}]"'
+        )
+    return config_of(run, config.plugins, tracking_root=Path(config.output).absolute().parent)
+
+
+def _code(run: "Run", recorded: "Config", plan: "Plan", config: ScoreConfig) -> tuple[dict[str, str], list[str]]:
+    from leadscore.repetition import commit_of, moved_code
+
+    moved = moved_code(run, recorded, plan)
+    notes = []
+    if engine := moved.pop("engine_hash", None):
+        notes.append(
+            f"since the run {engine} has changed; leadscore verify --parity {run.run_id} tells whether a score has"
+        )
+    if not moved:
+        return {}, notes
+    if not config.allow_code_change:
+        raise RecordError(
+            f"run {run.run_id} was trained with other code: {', '.join(moved.values())}. Its features would be "
+            f"computed otherwise than in training; check out {commit_of(run)}, promote a run of today's code, or "
+            f"allow_code_change=true, which the report records"
+        )
+    return {"allow_code_change": ", ".join(moved.values())}, notes
+
+
+def score_leads(run: "Run", config: ScoreConfig, step: Step = log.info) -> pd.DataFrame:
+    """Score the leads that are due, and return what would be written.
+
+    Parameters
+    ----------
+    run : Run
+        Done; from `open_run`.
+    config : ScoreConfig
+        From `compose_score`; its `output` is not touched.
+    step : callable, optional
+        Told what is being done.
+
+    Returns
+    -------
+    DataFrame (n_leads, 14)
+        `user_id`, `as_of`, `probability`, `score` (0 to 100), `band`, `reason_1` to `reason_3`, `code_1` to `code_3`,
+        `run`, `config_hash`, `scored_at`; by user_id and as_of.
+
+    Raises
+    ------
+    LeadscoreError
+        As `write_scores`.
+    """
+    batch = prepare_batch(run, config, step)
+    step("scoring leads")
+    frames: list[pd.DataFrame] = []
+    _watched(batch, frames.append)
+    if not frames:
+        return pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS})
+    return pd.concat(frames, ignore_index=True)
+
+
+def write_scores(batch: Batch, step: Step = log.info) -> dict[str, Any]:
+    """Score a batch into its output, with a JSON report beside it, and return the report.
+
+    Raises
+    ------
+    LeadscoreError
+        When a limit of drift or of unseen levels is passed, or the output cannot be written. An earlier output and
+        its report stay as they were.
+    """
+    with writing(Path(batch.config.output)) as file:
+        step("scoring leads")
+        report = _watched(batch, file.add)
+        step("writing the scores")
+        return file.publish(report)
+
+
+def _watched(batch: Batch, take: Any) -> dict[str, Any]:
+    watch = Watch(batch.run.serving, batch.config, frozenset(batch.gaps.lacking))
+    abstained: Counter[str] = Counter()
+    for chunk in batch.chunks():
+        named = chunk.frame["probability"].notna().to_numpy()
+        watch.add(chunk.X, chunk.probability, chunk.frame["band"].to_numpy()[named])
+        abstained.update(chunk.frame["code_1"][~named].str.removesuffix(":abstained").tolist())
+        take(chunk.frame)
+    drift = watch.report(batch.population, batch.run)
+    run, population, tables = batch.run, batch.population, batch.tables
+    warnings = [
+        *batch.allowed.values(),
+        *(f"{why} ({batch.config.missing[name]})" for name, why in batch.gaps.lacking.items()),
+    ]
+    if not population.counts["scored"]:
+        warnings.append("no lead is due: the file has its header and no rows")
+    return {
+        "run": run.run_id,
+        "run_identity": {key: run.identity.get(key) for key in ("identity", "config_hash", "code_hash", "data_hash")},
+        "model": run.model.name,
+        "as_of": population.as_of.isoformat(),
+        "since": None if population.since is None else population.since.isoformat(),
+        "scored_at": batch.scored_at.isoformat(),
+        "data": {
+            "name": batch.config.data.name,
+            "data_end": tables.data_end.isoformat(),
+            "rows": dict(tables.counts),
+            "notes": list(tables.notes),
+        },
+        "leads": dict(population.counts),
+        "bands": {band: watch.bands[band] for band in batch.run.serving.bands.least},
+        "abstained": dict(sorted(abstained.items())),
+        "lacking": dict(batch.gaps.lacking),
+        "allowed": dict(batch.allowed),
+        "notes": batch.notes,
+        "warnings": [*warnings, *drift.pop("warnings")],
+        "drift": drift,
+    }
