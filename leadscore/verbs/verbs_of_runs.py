@@ -62,6 +62,11 @@ def _verify(group: Any) -> None:
         wanted=(1, 1),
         composes=False,
     )
+    verify.add_argument(
+        "--parity",
+        action="store_true",
+        help="do not train again: score the validation rows with the saved model from raw tables, as a batch is scored",
+    )
     add_roots(verify)
     _repeats(verify)
     add_json(verify)
