@@ -15,8 +15,8 @@ from pathlib import Path
 from leadscore import compose, compose_score, open_run
 from leadscore.pipeline import run
 from leadscore.preparing import model_table
-from leadscore.scoring import prepare_batch, write_scores
 from leadscore.scoring import batch as batches
+from leadscore.scoring import prepare_batch, write_scores
 
 N_LEADS = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
 ROUNDS = 3
