@@ -56,7 +56,10 @@ def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("lookback", ["14d", "24h", "90m", "all"])
+LOOKBACKS = ["14d", *(pytest.param(each, marks=pytest.mark.slow) for each in ("24h", "90m", "all"))]
+
+
+@pytest.mark.parametrize("lookback", LOOKBACKS)
 def test_every_kind_passes_its_own_story_and_trains(home, story, lookback):
     for kind in KINDS:
         written = ["--kind", kind, "--event-type", "invoice", "--lookback", lookback, "--set", "mine"]
@@ -100,6 +103,7 @@ def test_the_readme_shows_what_is_written_and_what_is_printed(home, capsys):
     assert [line.strip() for line in printed.splitlines()] == commands.splitlines()
 
 
+@pytest.mark.slow
 def test_the_three_commands_it_prints_run_as_they_are(home, capsys):
     new("tickets_last_14_days", "--event-type", "ticket", "--into", "team", "data.n_leads=800", "report=false")
     enter, *commands = capsys.readouterr().out.partition("next:\n")[2].split("\n  ")

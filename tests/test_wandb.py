@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import struct
 import subprocess
@@ -182,7 +183,7 @@ def test_a_copy_is_whole_and_a_second_one_doubles_nothing(tmp_path, monkeypatch,
     ("way", "said"),
     [
         pytest.param("answers 500", "HTTP 500", marks=pytest.mark.slow),
-        ("hangs", "deadline exceeded"),
+        ("hangs", "deadline exceeded|no answer within 6s"),  # whichever clock a busy machine lets ring first
         ("goes away", "no answer within 6s"),
         pytest.param("drops metrics", "does not show its metrics", marks=pytest.mark.slow),
         ("takes no files", "have failed, giving up"),
@@ -198,7 +199,7 @@ def test_a_server_that_fails_costs_one_warning_and_a_bounded_wait(tmp_path, monk
         copy_to_wandb(folder, WandbTracking(timeout=f"{seconds}s"))
         assert time.monotonic() - start < seconds + 6
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert said in warning
+    assert re.search(said, warning)
     assert told(folder)["synced"] is False
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert {path.name for path in after.keys() - before.keys()} == {"mirrors.json"}
@@ -269,6 +270,7 @@ def test_no_key_is_no_prompt_at_a_terminal_either(tmp_path, monkeypatch):
 # --- a sweep from the command line ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sweep_offline_end_to_end(command, tmp_path):
     small = ["data.n_leads=400", "model=baseline", "audit=off", "report=false"]
     done = command("-m", "seed=0,1", "tracking=wandb", "tracking.mode=offline", *small)
