@@ -1,0 +1,28 @@
+"""The grammar of the verbs about past score files."""
+
+from typing import Any
+
+from leadscore.verbs.syntax import ANY, add_json, add_roots, add_verb
+
+__all__ = ["add_score_verbs"]
+
+TODAY = """\
+OVERRIDEs say where today's tables are, as the scoring door takes them and may stand anywhere: data=crm
+data.dir=exports "plugins=[my_features]". Without data=NAME the data config that the run recorded is read again,
+which data.KEY=VALUE changes."""
+
+
+def add_score_verbs(group: Any) -> None:
+    """Add `outcomes`."""
+    outcomes = add_verb(
+        group,
+        "outcomes",
+        "outcomes:outcomes",
+        "say what became of the leads in past score files, beside what validation promised",
+        names="SCORES [SCORES ...]",
+        wanted=(1, ANY),
+        overrides=TODAY,
+    )
+    add_roots(outcomes)
+    outcomes.add_argument("--md", action="store_true", help="Markdown, for a report")
+    add_json(outcomes)
