@@ -8,11 +8,14 @@ from leadscore.scoring.batch import Batch, prepare_batch, score_leads, write_sco
 from leadscore.scoring.composing import compose_score
 from leadscore.scoring.outcomes import Outcomes, outcomes_of
 from leadscore.scoring.parity import parity
+from leadscore.scoring.score_diff import ScoreDiff, diff_scores
 
 __all__ = [
     "Batch",
     "Outcomes",
+    "ScoreDiff",
     "compose_score",
+    "diff_scores",
     "outcomes_of",
     "parity",
     "prepare_batch",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from leadscore.record import Run
     from leadscore.tables import Tables
 
-__all__ = ["Batch", "Chunk", "prepare_batch", "recorded_config_of", "score_leads", "write_scores"]
+__all__ = ["Batch", "Chunk", "moved_code_of", "prepare_batch", "recorded_config_of", "score_leads", "write_scores"]
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
         raise RecordError(f"run {run.run_id} is {run.identity.get('status')}: only a finished run can score")
     recorded = recorded_config_of(run, config.plugins, config.output)
     plan = plan_run(recorded)
-    allowed, notes = _code(run, recorded, plan, config)
+    allowed, notes = moved_code_of(run, recorded, plan, config)
     trained = f"{run.model.name} of run {run.run_id}"
     refuse_other_data(recorded.data, config.data, plan, trained)
     if recorded.data.name != config.data.name:
@@ -169,7 +169,16 @@ def recorded_config_of(run: "Run", plugins: Sequence[str], output: str | Path) -
     return config_of(run, plugins, tracking_root=Path(output).absolute().parent)
 
 
-def _code(run: "Run", recorded: "Config", plan: "Plan", config: ScoreConfig) -> tuple[dict[str, str], list[str]]:
+def moved_code_of(
+    run: "Run", recorded: "Config", plan: "Plan", config: ScoreConfig
+) -> tuple[dict[str, str], list[str]]:
+    """Return what of a run's code has moved and is allowed to, in words by the key that allows it, and what to know.
+
+    Raises
+    ------
+    RecordError
+        When the code of its features or of its model has moved, and `allow_code_change` does not say that it may.
+    """
     from leadscore.repetition import commit_of, moved_code
 
     moved = moved_code(run, recorded, plan)

@@ -13,7 +13,7 @@ which data.KEY=VALUE changes."""
 
 
 def add_score_verbs(group: Any) -> None:
-    """Add `outcomes`."""
+    """Add `outcomes` and `score-diff`."""
     outcomes = add_verb(
         group,
         "outcomes",
@@ -26,3 +26,15 @@ def add_score_verbs(group: Any) -> None:
     add_roots(outcomes)
     outcomes.add_argument("--md", action="store_true", help="Markdown, for a report")
     add_json(outcomes)
+    diff = add_verb(
+        group,
+        "score-diff",
+        "score_diff:score_diff",
+        "say why scores moved between two score files: the leads' own data, the model, or its calibration",
+        names="OLD NEW",
+        wanted=(2, 2),
+        overrides=f"{TODAY} missing.FEATURE=POLICY and allow_code_change=true are as in scoring.",
+    )
+    diff.add_argument("--lead", metavar="ID", help="one lead alone, with all its columns")
+    add_roots(diff)
+    add_json(diff)
