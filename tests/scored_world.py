@@ -39,7 +39,9 @@ class World:
 
     def leads(self) -> pd.DataFrame:
         """Return the lead table, to be edited."""
-        return pd.read_csv(self.root / "leads.csv", dtype={"user_id": "str"})
+        empty = {name: [""] for name in ("converted_at", "closed_at", "company_size")}
+        path = self.root / "leads.csv"
+        return pd.read_csv(path, dtype={"user_id": "str"}, keep_default_na=False, na_values=empty)  # NA is a country
 
     def train(self, name: str, *overrides: str) -> Any:
         """Train on what was known on 1 March."""

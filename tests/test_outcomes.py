@@ -125,14 +125,20 @@ def test_each_band_is_held_to_its_own_promise(past):
 
 
 def test_a_broken_promise_is_said(past):
-    best = set(past.frame.query("band in ['A', 'B']")["user_id"])
-    past.leads.loc[past.leads["user_id"].isin(best), ["converted_at", "status"]] = [None, "trial"]
+    """Whom the scores expected least converts, and hardly anybody else."""
+    by_band = past.frame.set_index("user_id").groupby("band")["as_of"]
+    worst = pd.concat([by_band.get_group("D"), by_band.get_group("A")[:2]])
+    past.leads["converted_at"], past.leads["status"] = None, "trial"
+    soon = (worst + pd.Timedelta(days=1)).dt.strftime("%FT%TZ")
+    past.leads["converted_at"] = past.leads["user_id"].map(soon)
+    past.leads["closed_at"] = None
     found = past.outcomes()
     verdicts = {band.band: band.verdict for band in found.bands}
-    assert "fell short" in (verdicts["A"], verdicts["B"])
-    assert "fell short: 0.0% [0.0%" in found.sentence
-    assert "They ranked worse than validation promised" in found.sentence
-    assert "The probabilities were too high by" in found.sentence
+    assert verdicts["D"] == "exceeded"
+    assert f"{len(worst)} converted within 30d" in found.sentence
+    assert "They ranked worse than validation promised: AUC 0." in found.sentence
+    assert "The probabilities were too low by" in found.sentence
+    assert "Band D exceeded: 100.0% [" in found.sentence
 
 
 def test_one_in_twenty_reports_wrongs_a_band_and_no_more():
@@ -216,6 +222,14 @@ def test_rows_that_the_run_has_seen_are_said(past, tmp_path):
     notes = past.outcomes(files=tmp_path / "early.parquet").notes
     assert any("validation rows of the run: that they keep its promises is no news" in note for note in notes)
     assert any("may be its training rows" in note for note in notes)
+
+
+def test_a_batch_of_the_past_scores_who_was_open_then_whichever_way_the_past_is_asked_for(past, tmp_path):
+    """By tables that end then, or by an earlier instant on those of today: no status tells of the time after."""
+    full = past.world.score("delay", tmp_path / "full.parquet", "2025-03-31", "data.data_end=2025-07-01")
+    pd.testing.assert_frame_equal(full, past.frame)
+    later = past.leads.set_index("user_id")["converted_at"][full["user_id"]].notna()
+    assert later.sum() > 5
 
 
 # --- several files -----------------------------------------------------------------------------------
