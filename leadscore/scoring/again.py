@@ -14,7 +14,7 @@ from leadscore.preparing import Step, load_checked, model_table
 from leadscore.scoring.batch import moved_code_of
 from leadscore.scoring.gaps import Gaps, find_gaps
 from leadscore.scoring.past import PastScores
-from leadscore.scoring.today import config_today, refuse_older, rows_of_leads
+from leadscore.scoring.today import config_today, recorded_today, refuse_older, rows_of_leads
 
 if TYPE_CHECKING:
     from leadscore.features import Plan
@@ -53,6 +53,8 @@ class Again:
     overrides, config_dir
         As for `config_today`.
     shelf : Shelved
+    other : Again, optional
+        Of another run, whose config is shared where both runs recorded the same data.
 
     Raises
     ------
@@ -60,11 +62,23 @@ class Again:
         When the run's code or today's tables are not what its features need.
     """
 
-    def __init__(self, run: "Run", overrides: Sequence[str], config_dir: str | Path | None, shelf: Shelved) -> None:
+    def __init__(
+        self,
+        run: "Run",
+        overrides: Sequence[str],
+        config_dir: str | Path | None,
+        shelf: Shelved,
+        other: "Again | None" = None,
+    ) -> None:
         from leadscore.pipeline import plan_run
 
         self.run, self._shelf = run, shelf
-        self.config, self.recorded = config_today(run, overrides, HEEDED, config_dir)
+        self.recorded = recorded_today(run, overrides)
+        self.config: ScoreConfig
+        if other is not None and other.recorded.data == self.recorded.data:
+            self.config = other.config
+        else:
+            self.config = config_today(self.recorded, overrides, HEEDED, config_dir)
         self.plan: Plan = plan_run(self.recorded)
         _, self.notes = moved_code_of(run, self.recorded, self.plan, self.config)
         self._gaps: dict[int, Gaps] = {}
@@ -73,6 +87,12 @@ class Again:
     def across_leads(self) -> bool:
         """Whether a feature compares leads, so that a batch can only be computed as a whole."""
         return any(step.feature.across_leads for step in self.plan.steps)
+
+    def computes_like(self, other: "Again") -> bool:
+        """Whether both runs have the same model table."""
+        mine, theirs = self.recorded, other.recorded
+        asked = [(each.data, each.features, each.definitions) for each in (mine, theirs)]
+        return asked[0] == asked[1] and dict(self.run.model.columns) == dict(other.run.model.columns)
 
     def rows(self, past: PastScores, scored: pd.DataFrame) -> Any:
         """Return each scored row's row of the lead table, -1 where it has none any more."""

@@ -13,7 +13,7 @@ from leadscore.errors import DataError
 from leadscore.preparing import Step, load_checked
 from leadscore.scoring.past import PastScores, read_scores
 from leadscore.scoring.promises import BandKept, MetricKept, bands_kept, metrics_kept
-from leadscore.scoring.today import config_today, refuse_older, rows_of_leads, window_of_life
+from leadscore.scoring.today import config_today, recorded_today, refuse_older, rows_of_leads, window_of_life
 from leadscore.times import parse_duration
 from leadscore.window import IMMATURE, label_points
 
@@ -150,7 +150,8 @@ def outcomes_of(
     from leadscore.store import open_store
 
     past = read_scores(scores, roots)
-    config, recorded = config_today(past.run, overrides, HEEDED, config_dir)
+    recorded = recorded_today(past.run, overrides)
+    config = config_today(recorded, overrides, HEEDED, config_dir)
     data, absent = without_absent(config.data)
     tables = load_checked(data, open_store(config.compute), step)
     refuse_older(tables, past)

@@ -162,7 +162,7 @@ def diff_scores(
     shelf = Shelved(step)
     models = [Again(pasts[0].run, overrides, config_dir, shelf)]
     if pasts[0].run.run_id != pasts[1].run.run_id:
-        models.append(Again(pasts[1].run, overrides, config_dir, shelf))
+        models.append(Again(pasts[1].run, overrides, config_dir, shelf, models[0]))
     here = np.ones(len(scored), dtype=bool)
     if len(scored):
         for model in models:
@@ -174,7 +174,7 @@ def diff_scores(
     walk = Splitting(models, pasts)
     frame, columns, otherwise = walk.all(split)
     most = frame["total"].abs().sort_values(ascending=False, kind="stable").index[:SHOWN]
-    leads = walk.pages(split.loc[most].reset_index(drop=True), frame.loc[most].reset_index(drop=True))
+    leads = walk.pages(split, frame, most)
     told = [*pasts[0].notes, *pasts[1].notes, *notes, *(note for each in models for note in each.notes)]
     return ScoreDiff(*pasts, frame, counts, bands, columns, otherwise, leads, list(dict.fromkeys(told)))
 

@@ -44,7 +44,9 @@ class Splitting:
     def __init__(self, models: Sequence[Again], pasts: tuple[PastScores, PastScores]) -> None:
         self.models, self.pasts = list(models), pasts
         self.runs = [each.run for each in self.models]
+        self._tables = self.models[:1] if self.models[-1].computes_like(self.models[0]) else self.models
         self.size = self.models[0].config.chunk_rows
+        self._whole: _Piece | None = None  # of all leads, where one piece holds them
 
     def all(self, leads: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
         """Return each lead's parts, what each column added in sum, and how many rows are not what was recorded.
@@ -58,6 +60,7 @@ class Splitting:
         sums: pd.DataFrame | None = None
         for rows in self._chunks(leads):
             piece = self._piece(rows)
+            self._whole = piece if len(rows) == len(leads) else None
             frame = _parts(rows, piece.log_odds)
             named, strongest = _strongest(piece.columns)
             frames.append(frame.join(named))
@@ -76,13 +79,25 @@ class Splitting:
         sums = sums.sort_values(["mean_size", "column"], ascending=[False, True], ignore_index=True)
         return pd.concat(frames, ignore_index=True), sums[["column", "sum", "mean_size", "strongest_for"]], otherwise
 
-    def pages(self, leads: pd.DataFrame, frame: pd.DataFrame) -> list[dict[str, Any]]:
-        """Return a few leads with all their columns: value before, value now, what it added; the strongest first."""
-        if not len(leads):
+    def pages(self, leads: pd.DataFrame, frame: pd.DataFrame, chosen: Sequence[int]) -> list[dict[str, Any]]:
+        """Return a few leads with all their columns: value before, value now, what it added; the strongest first.
+
+        Parameters
+        ----------
+        leads : DataFrame (n, 7)
+            As for `all`.
+        frame : DataFrame (n, ...)
+            What `all` returned for them.
+        chosen : sequence of int
+            Rows of both.
+        """
+        if not len(chosen):
             return []
-        piece = self._piece(leads)
+        piece, places = self._whole, list(chosen)
+        if piece is None:
+            piece, places = self._piece(leads.iloc[places].reset_index(drop=True)), list(range(len(places)))
         pages = []
-        for at, row in enumerate(frame.to_dict("records")):
+        for at, row in zip(places, frame.iloc[list(chosen)].to_dict("records"), strict=True):
             parts = piece.columns.iloc[at]
             columns = [
                 {"column": name, **_values(piece.X, name, at), "part": float(parts[name])}
@@ -102,7 +117,8 @@ class Splitting:
         from leadscore.explain import split_columns
 
         sides = points_of(rows)
-        X = [[each.features(past, side) for past, side in zip(self.pasts, sides, strict=True)] for each in self.models]
+        X = [[each.features(past, side) for past, side in zip(self.pasts, sides, strict=True)] for each in self._tables]
+        X = [X[-1]] * len(self.models) if len(X) < len(self.models) else X
         inner = [run.model.uncalibrated for run in self.runs]
         scores = [[model.predict_proba(x) for x in both] for model, both in zip(inner, X, strict=True)]
         log_odds = np.empty((2, 2, 2, len(rows)))

@@ -17,19 +17,28 @@ if TYPE_CHECKING:
     from leadscore.scoring.past import PastScores
     from leadscore.tables import Tables
 
-__all__ = ["config_today", "refuse_older", "rows_of_leads", "window_of_life"]
+__all__ = ["config_today", "recorded_today", "refuse_older", "rows_of_leads", "window_of_life"]
 
 RECORDED = "recorded"  # the choice of `data` that stands for the run's own
 
 
+def recorded_today(run: "Run", overrides: Sequence[str]) -> "Config":
+    """Return a run's recorded config; the modules that it used are those that `plugins=[...]` names."""
+    from leadscore.config.command import named_plugins
+    from leadscore.scoring.batch import recorded_config_of
+
+    return recorded_config_of(run, named_plugins(overrides), "scores.parquet")
+
+
 def config_today(
-    run: "Run", overrides: Sequence[str], allowed: Sequence[str], config_dir: str | Path | None = None
-) -> tuple[ScoreConfig, "Config"]:
-    """Return how to read today's tables, and the run's recorded config.
+    recorded: "Config", overrides: Sequence[str], allowed: Sequence[str], config_dir: str | Path | None = None
+) -> ScoreConfig:
+    """Return how to read today's tables.
 
     Parameters
     ----------
-    run : Run
+    recorded : Config
+        From `recorded_today`.
     overrides : sequence of str
         As on the scoring door's command line. `data=NAME` chooses a data config; without it the run's recorded one is
         taken, which `data.KEY=VALUE` then changes.
@@ -43,9 +52,7 @@ def config_today(
     ConfigError
         For a key that would be ignored, and as `compose_score`.
     """
-    from leadscore.config.command import named_plugins
     from leadscore.config.compose import as_choice
-    from leadscore.scoring.batch import recorded_config_of
     from leadscore.scoring.composing import compose_score
 
     keys = [override.partition("=")[0].lstrip("+~").partition("@")[0] for override in overrides]
@@ -55,11 +62,10 @@ def config_today(
                 f"{override}: what was scored is scored; only how to read today's tables is chosen here. "
                 f"{did_you_mean(key, allowed, 'Keys')}"
             )
-    recorded = recorded_config_of(run, named_plugins(overrides), "scores.parquet")
     if "data" in keys:
-        return compose_score(overrides, config_dir=config_dir), recorded
+        return compose_score(overrides, config_dir=config_dir)
     with as_choice("data", RECORDED, recorded.data):
-        return compose_score([f"data={RECORDED}", *overrides], config_dir=config_dir), recorded
+        return compose_score([f"data={RECORDED}", *overrides], config_dir=config_dir)
 
 
 def window_of_life(window: "WindowConfig") -> "WindowConfig":
