@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from leadscore.eventlog import EventLog
 
-__all__ = ["CONVERTED_LATER", "TIME_DTYPE", "Tables"]
+__all__ = ["CLOSED_LATER", "CONVERTED_LATER", "TIME_DTYPE", "Tables"]
 
 TIME_DTYPE = "datetime64[us, UTC]"
-CONVERTED_LATER = "conversions at or after data_end, not yet known"  # a count: their time is NaT, their status stays
+# Counts: their time is NaT, their status stays.
+CONVERTED_LATER = "conversions at or after data_end, not yet known"
+CLOSED_LATER = "closings at or after data_end, not yet known"
 
 
 @dataclass(frozen=True)

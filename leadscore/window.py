@@ -16,10 +16,11 @@ from leadscore.errors import WindowError, examples
 from leadscore.tables import Tables
 from leadscore.times import parse_duration, parse_instant
 
-__all__ = ["Observations", "left_out", "not_at_risk", "observe", "own_points"]
+__all__ = ["IMMATURE", "Observations", "label_points", "left_out", "not_at_risk", "observe", "own_points"]
 
 
 MOST_SNAPSHOTS = 10_000
+IMMATURE = "immature (as_of + horizon after data_end)"
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,7 @@ def observe(
     """
     horizon = pd.Timedelta(parse_duration(window.horizon))
     candidates = own_points(tables, window)
-    lead = tables.leads.iloc[candidates["lead_row"].to_numpy()].reset_index(drop=True)
-    label = _labeller(tables, horizon, window, statuses, labels)(lead, candidates["as_of"])
-    reasons = _reasons(candidates["as_of"], lead, label, horizon, window, tables.data_end)
+    label, reasons = label_points(tables, candidates, window, statuses, labels)
     counts = {"candidates": len(candidates)}
     left = np.ones(len(candidates), dtype=bool)
     for reason, holds in reasons.items():
@@ -99,6 +98,32 @@ def observe(
     frame = frame.sort_values(["as_of", "user_id"], kind="stable", ignore_index=True)
     _refuse_doubled(frame, window)
     return Observations(frame[["user_id", "as_of", "label", "lead_row"]], horizon, counts)
+
+
+def label_points(
+    tables: Tables, points: pd.DataFrame, window: WindowConfig, statuses: Mapping[str, str], labels: Mapping[str, int]
+) -> tuple[pd.Series, dict[str, np.ndarray]]:
+    """Return what came of each point by the window's rule, and why points are no observations.
+
+    Parameters
+    ----------
+    tables : Tables
+    points : DataFrame (n, ...)
+        `as_of` and `lead_row`, RangeIndex.
+    window, statuses, labels
+        As for `observe`.
+
+    Returns
+    -------
+    label : Series of float64 (n,)
+        0, 1, or NaN where the table does not say; it counts only where no reason holds.
+    reasons : dict of str to bool array (n,)
+        In the order in which they count.
+    """
+    horizon = pd.Timedelta(parse_duration(window.horizon))
+    lead = tables.leads.iloc[points["lead_row"].to_numpy()].reset_index(drop=True)
+    label = _labeller(tables, horizon, window, statuses, labels)(lead, points["as_of"])
+    return label, _reasons(points["as_of"], lead, label, horizon, window, tables.data_end)
 
 
 def _refuse_doubled(frame: pd.DataFrame, window: WindowConfig) -> None:
@@ -195,7 +220,7 @@ def _reasons(
         "before window.start": start,
         "at or after window.end": end,
         **not_at_risk(as_of, lead),
-        "immature (as_of + horizon after data_end)": as_of + horizon > data_end,
+        IMMATURE: as_of + horizon > data_end,
         "undecided (no label yet)": label.isna(),
     }
     return {reason: np.asarray(holds, dtype=bool) for reason, holds in reasons.items()}

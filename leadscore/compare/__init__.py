@@ -12,7 +12,7 @@ from leadscore.compare.intervals import mean_intervals, metric_intervals
 from leadscore.compare.judgement import verdict
 from leadscore.compare.multiple import benjamini_hochberg, expected_gain_by_luck, holm, smallest_detectable
 from leadscore.compare.placements import DeLong, delong
-from leadscore.compare.proportions import mcnemar, mcnemar_at, share_interval, wilson
+from leadscore.compare.proportions import independent_difference, mcnemar, mcnemar_at, share_interval, wilson
 from leadscore.compare.refits import corrected_t_test
 from leadscore.compare.resampling import Bootstrap, Sample, bootstrap, resample
 from leadscore.compare.results import AucTest, Interval, PairTest
@@ -53,6 +53,7 @@ __all__ = [
     "expected_gain_by_luck",
     "gain",
     "holm",
+    "independent_difference",
     "lift",
     "mcnemar",
     "mcnemar_at",

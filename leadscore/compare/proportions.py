@@ -10,7 +10,7 @@ from leadscore.compare.inputs import check_level, check_rows, lead_codes
 from leadscore.compare.results import PairTest
 from leadscore.errors import ModelError, did_you_mean
 
-__all__ = ["mcnemar", "mcnemar_at", "share_interval", "wilson"]
+__all__ = ["independent_difference", "mcnemar", "mcnemar_at", "share_interval", "wilson"]
 
 METHODS = ("rule", "exact", "mid-p", "chi2", "chi2 corrected")
 
@@ -72,6 +72,28 @@ def share_interval(label: Any, lead: Any = None, *, level: float = 0.95) -> tupl
             variance = float((apart**2).sum()) / n**2 * leads / (leads - 1)
             worth = min(n, max(leads, share * (1 - share) / variance)) if variance else n
     return wilson(min(share * worth, worth), worth, level=level)
+
+
+def independent_difference(a: tuple[float, float, float], b: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return B - A with its interval, from the intervals of two estimates on different leads.
+
+    The distances to each interval's ends are squared and added (Newcombe 1998, Stat Med 17, 873-890, method 10, for
+    shares; Zou and Donner 2008, Stat Med 27, 1693-1702, for other estimates).
+
+    Parameters
+    ----------
+    a, b : (value, low, high)
+        At one level, which is also that of the result.
+
+    Examples
+    --------
+    >>> a, b = (48 / 80, *wilson(48, 80)), (56 / 70, *wilson(56, 70))
+    >>> [round(each, 4) for each in independent_difference(a, b)]  # Newcombe's own example, the other way round
+    [0.2, 0.0524, 0.3339]
+    """
+    difference = b[0] - a[0]
+    below, above = math.hypot(b[0] - b[1], a[2] - a[0]), math.hypot(b[2] - b[0], a[0] - a[1])
+    return difference, difference - below, difference + above
 
 
 def mcnemar(b: int, c: int, *, method: str = "rule") -> PairTest:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PRIMARY",
     "SCORE",
+    "as_choice",
     "compose_tree",
     "config_loader",
     "group_choices",
@@ -65,6 +66,19 @@ def config_loader(config_dir: str | Path | None = None) -> Iterator["ConfigLoade
     finally:
         PlusSearchPath.user_folder = None
         GlobalHydra.instance().hydra = outer
+
+
+@contextmanager
+def as_choice(group: str, name: str, node: Any) -> Iterator[None]:
+    """Make a typed value a choice of a group, for as long as something is composed on top of it."""
+    store = ConfigStore.instance()
+    store.store(group=group, name=name, node=node)
+    try:
+        yield
+    finally:
+        del store.repo[group][f"{name}.yaml"]
+        if not store.repo[group]:
+            del store.repo[group]
 
 
 def _refuse_unreadable(config_dir: Path) -> None:

@@ -14,12 +14,11 @@ from leadscore.data.origin import Findings, plural
 from leadscore.data.parts import lay_out, order_by_part
 from leadscore.errors import DataError, examples, raise_all
 from leadscore.eventlog import EventLog, code_columns, coded, n_parts, repeated_rows
-from leadscore.tables import CONVERTED_LATER
+from leadscore.tables import CLOSED_LATER, CONVERTED_LATER
 
 __all__ = ["complete_until", "settle_events", "settle_leads"]
 
 MANY_ORPHANS = 0.1  # share of the events that is worth a note
-CLOSED_LATER = "closings at or after data_end, not yet known"
 LEAD_TIMES, EVENT_TIMES = ("created_at", "converted_at", "closed_at", "as_of"), ("timestamp", "ingested_at")
 APART = pd.Timedelta(days=7)  # two tables exported together end nearer to each other, however little happens
 

@@ -67,6 +67,11 @@ class CheckedModel:
     def _inner_wants(self) -> bool:
         return bool(getattr(self.inner, "wants_held_out", False))
 
+    @property
+    def uncalibrated(self) -> "CheckedModel":
+        """Return the fitted model inside, held to the same contract, without the calibration that follows it."""
+        return CheckedModel(self.inner, self.columns)
+
     def fit(self, X: pd.DataFrame, y: pd.Series, held_out: tuple[pd.DataFrame, pd.Series] | None = None) -> Self:
         """Fit on the training rows; see `check_training` for what is refused with a ModelError.
 

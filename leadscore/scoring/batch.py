@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from leadscore.record import Run
     from leadscore.tables import Tables
 
-__all__ = ["Batch", "Chunk", "prepare_batch", "score_leads", "write_scores"]
+__all__ = ["Batch", "Chunk", "moved_code_of", "prepare_batch", "recorded_config_of", "score_leads", "write_scores"]
 
 log = logging.getLogger(__name__)
 
@@ -138,9 +138,9 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
 
     if run.identity.get("status") != "done":
         raise RecordError(f"run {run.run_id} is {run.identity.get('status')}: only a finished run can score")
-    recorded = _recorded(run, config)
+    recorded = recorded_config_of(run, config.plugins, config.output)
     plan = plan_run(recorded)
-    allowed, notes = _code(run, recorded, plan, config)
+    allowed, notes = moved_code_of(run, recorded, plan, config)
     trained = f"{run.model.name} of run {run.run_id}"
     refuse_other_data(recorded.data, config.data, plan, trained)
     if recorded.data.name != config.data.name:
@@ -156,19 +156,29 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
     return Batch(run, config, tables, population, gaps, allowed, notes)
 
 
-def _recorded(run: "Run", config: ScoreConfig) -> "Config":
+def recorded_config_of(run: "Run", plugins: Sequence[str], output: str | Path) -> "Config":
+    """Return a run's own config, for a caller who names modules by `plugins=[...]` and writes to `output`."""
     from leadscore.repetition import config_of
 
-    missing = [name for name in run.config.get("plugins", []) if name not in config.plugins]
+    missing = [name for name in run.config.get("plugins", []) if name not in plugins]
     if missing:
         raise RecordError(
             f"run {run.run_id} used {', '.join(missing)}: modules of a record are never imported unasked; add "
-            f'"plugins=[{",".join([*config.plugins, *missing])}]"'
+            f'"plugins=[{",".join([*plugins, *missing])}]"'
         )
-    return config_of(run, config.plugins, tracking_root=Path(config.output).absolute().parent)
+    return config_of(run, plugins, tracking_root=Path(output).absolute().parent)
 
 
-def _code(run: "Run", recorded: "Config", plan: "Plan", config: ScoreConfig) -> tuple[dict[str, str], list[str]]:
+def moved_code_of(
+    run: "Run", recorded: "Config", plan: "Plan", config: ScoreConfig
+) -> tuple[dict[str, str], list[str]]:
+    """Return what of a run's code has moved and is allowed to, in words by the key that allows it, and what to know.
+
+    Raises
+    ------
+    RecordError
+        When the code of its features or of its model has moved, and `allow_code_change` does not say that it may.
+    """
     from leadscore.repetition import commit_of, moved_code
 
     moved = moved_code(run, recorded, plan)

@@ -11,7 +11,7 @@ import pandas as pd
 from leadscore.config.schema import SnapshotsWindow, WindowConfig
 from leadscore.config.score_schema import ScoreConfig
 from leadscore.errors import WindowError, examples
-from leadscore.tables import TIME_DTYPE
+from leadscore.tables import CLOSED_LATER, CONVERTED_LATER, TIME_DTYPE
 from leadscore.times import format_duration, parse_duration, parse_instant
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Population", "population_of"]
 
-ENDS = {"converted": "converted_at", "closed": "closed_at"}
+ENDS = {"converted": ("converted_at", CONVERTED_LATER), "closed": ("closed_at", CLOSED_LATER)}
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def population_of(
         old = candidates["as_of"] - lead["created_at"] >= pd.Timedelta(parse_duration(window.max_age))
         reasons[f"not younger than window.max_age {window.max_age}"] = old
     if config.as_of != "column" and instant >= tables.data_end:
-        reasons["decided by their status, without a time"] = _decided(lead, statuses)
+        reasons["decided by their status, without a time"] = _decided(lead, statuses, tables.counts)
     left, counts = np.ones(len(candidates), dtype=bool), {"candidates": len(candidates)}
     for reason, holds in reasons.items():
         mask = np.asarray(holds, dtype=bool)
@@ -170,13 +170,19 @@ def _reasons(
     return reasons | not_at_risk(as_of, lead)
 
 
-def _decided(lead: pd.DataFrame, statuses: Mapping[str, str]) -> Any:
-    """Return the leads whose status is an end that has no time: they are not open, whenever it was."""
+def _decided(lead: pd.DataFrame, statuses: Mapping[str, str], counts: Mapping[str, int]) -> Any:
+    """Return the leads whose status is an end that has no time: they are not open, whenever it was.
+
+    Where the edge took such times away because they lie after the end of the data, as in a batch of the past that is
+    scored on a later export, the status is of later too and says nothing.
+    """
     ended = np.zeros(len(lead), dtype=bool)
     if "status" not in lead:
         return ended
     states = lead["status"].map(dict(statuses))
-    for state, time in ENDS.items():
+    for state, (time, later) in ENDS.items():
+        if counts.get(later):
+            continue
         ended |= ((states == state) & (lead[time].isna() if time in lead else True)).to_numpy(dtype=bool)
     return ended
 

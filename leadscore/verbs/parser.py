@@ -15,6 +15,7 @@ from leadscore.verbs.verbs_of_champion import add_champion_verbs
 from leadscore.verbs.verbs_of_features import add_data_verbs, add_definition_verbs, add_feature_verbs
 from leadscore.verbs.verbs_of_log import add_runs_verbs
 from leadscore.verbs.verbs_of_runs import add_run_verbs
+from leadscore.verbs.verbs_of_scores import add_score_verbs
 
 __all__ = ["is_override", "parse"]
 
@@ -118,4 +119,5 @@ def _grammar() -> Parser:
     )
     add_run_verbs(groups)
     add_champion_verbs(groups)
+    add_score_verbs(groups)
     return top
