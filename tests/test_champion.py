@@ -454,7 +454,7 @@ def test_a_killed_promotion_leaves_a_champion_and_the_next_needs_no_hand(three, 
 def test_promotions_at_once_are_all_recorded_each_judged_against_the_one_it_replaces(leave):
     for name in "abcd":
         leave(name)
-    code = QUICK + "import sys; from leadscore.verbs import main; sys.exit(main(['promote', sys.argv[1], '--why', 'x']))"
+    code = QUICK + "import sys; from leadscore.verbs import main; sys.exit(main(['promote', sys.argv[1], '--why=x']))"
     racers = [subprocess.Popen([sys.executable, "-c", code, run_id(name)]) for name in "abcd"]
     assert [racer.wait(timeout=120) for racer in racers] == [0, 0, 0, 0]
     entries = history("outputs")
