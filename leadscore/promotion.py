@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from leadscore.errors import RecordError
 from leadscore.pipeline import Step, load_plugins
 from leadscore.record.champion import Entry, champion_at, enter_promotion
 from leadscore.record.find import Run, run_of
+from leadscore.scoring.parity import parity
 
 if TYPE_CHECKING:
     from leadscore.compare import Verdict
@@ -34,11 +35,14 @@ class Contest:
         The champion that it would replace.
     root : Path
         The folder with the history and the ledger.
+    scored : callable
+        Scores its validation rows from raw tables, and returns whether they are the recorded ones and a sentence.
     """
 
     run: Run
     champion: Entry | None
     root: Path
+    scored: Callable[[], tuple[bool, str]]
 
     @cached_property
     def verdict(self) -> "Verdict | None":
@@ -57,13 +61,25 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition of the gate: `holds` returns whether it passes and why, and may raise when it cannot tell."""
+    """One condition of the gate.
+
+    Attributes
+    ----------
+    name : str
+    holds : callable
+        Returns whether it passes and why, and may raise when it cannot tell.
+    after : tuple of str
+        Conditions before it in the list: where one of them failed, it is not asked and fails.
+    """
 
     name: str
     holds: Callable[[Contest], tuple[bool, str]]
+    after: tuple[str, ...] = ()
 
-    def outcome(self, contest: Contest) -> Outcome:
+    def outcome(self, contest: Contest, failed: Sequence[str] = ()) -> Outcome:
         """Return what it found; a condition that cannot tell has failed."""
+        if barred := [name for name in self.after if name in failed]:
+            return Outcome(self.name, False, f"not asked, because {' and '.join(barred)} failed")
         try:
             return Outcome(self.name, *self.holds(contest))
         except Exception as error:  # whatever a damaged folder makes of a reader
@@ -77,6 +93,7 @@ def promote(
     root: str | Path = "outputs",
     force: bool = False,
     plugins: Sequence[str] = (),
+    data_dir: str | Path | None = None,
     step: Step = log.info,
 ) -> Entry:
     """Make a run champion when every condition of the gate holds, and record who, why and on what evidence.
@@ -92,7 +109,9 @@ def promote(
     force : bool
         Promote it although conditions fail; the record says which.
     plugins : sequence of str
-        Modules that register the run's model; a record's own list is never imported.
+        Modules that register what the run used; a record's own list is never imported.
+    data_dir : path, optional
+        Where the run's data lie now; default: as recorded.
     step : callable, optional
         Told what is being done.
 
@@ -111,6 +130,7 @@ def promote(
     refuse_secrets({"why": why})
     load_plugins(plugins)
     root = Path(root)
+    scored = cache(lambda: parity(run, plugins=plugins, data_dir=data_dir))  # whoever is champion meanwhile
     while True:
         champion = champion_at(root)
         if champion is not None and champion.run_id == run.run_id:
@@ -118,8 +138,8 @@ def promote(
                 f"run {run.run_id} is the champion already, since {champion.time:%Y-%m-%d %H:%M} UTC; nothing is "
                 f"recorded"
             )
-        contest = Contest(run, champion, root)
-        outcomes = [condition.outcome(contest) for condition in GATE]
+        contest = Contest(run, champion, root, scored)
+        outcomes = _outcomes(contest, step)
         failed = [outcome for outcome in outcomes if not outcome.passed]
         if failed and not force:
             raise RecordError(_refusal(run, failed))
@@ -135,6 +155,14 @@ def promote(
         if entry is not None:
             return entry
         step("the champion changed meanwhile: judging against the new one")
+
+
+def _outcomes(contest: Contest, step: Step) -> list[Outcome]:
+    found: list[Outcome] = []
+    for condition in GATE:
+        step(f"asking the gate: {condition.name}")
+        found.append(condition.outcome(contest, [each.condition for each in found if not each.passed]))
+    return found
 
 
 def _finished(contest: Contest) -> tuple[bool, str]:
@@ -170,11 +198,16 @@ def _not_worse(contest: Contest) -> tuple[bool, str]:
     return found.answer != "worse", found.text
 
 
+def _same_scores(contest: Contest) -> tuple[bool, str]:
+    return contest.scored()
+
+
 GATE: list[Condition] = [
     Condition("finished", _finished),
     Condition("complete", _complete),
     Condition("checks", _checks),
     Condition("verdict", _not_worse),
+    Condition("parity", _same_scores, after=("finished", "complete")),
 ]
 
 

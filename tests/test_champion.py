@@ -23,7 +23,8 @@ from leadscore.record import open_run
 from leadscore.record.champion import HISTORY, champion_at, history, rollback
 from leadscore.verbs import main
 
-KILLED_HALFWAY = """
+QUICK = "from leadscore import promotion; promotion.parity = lambda *_, **__: (True, 'not asked here')\n"
+KILLED_HALFWAY = f"""{QUICK}
 import os, signal, sys
 from leadscore.verbs import main
 write = os.write
@@ -52,7 +53,20 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def leave(trained, home):
+def parity(monkeypatch):
+    """Every run's parity holds, at once: scoring takes seconds, and test_score.py asks the real one."""
+    asked = []
+
+    def holds(run, **where):
+        asked.append((run.run_id, where))
+        return True, "not asked here"
+
+    monkeypatch.setattr(promotion, "parity", holds)
+    return asked
+
+
+@pytest.fixture
+def leave(trained, home, parity):
     """Leave a run under outputs/: leave("a") is as trained; its scores, identity or checks may be others."""
 
     def copied(name, *, score=None, under="outputs", problem=None, **identity):
@@ -114,7 +128,7 @@ def test_the_first_champion_needs_no_comparison_and_all_is_recorded(leave, ask, 
     assert (row["config_hash"], row["identity"]) == (told["config_hash"], told["identity"])
     assert (row["who"], row["why"]) == (getpass.getuser(), "the first one")
     assert (row["replaces"], row["previous"], row["verdict"], row["forced"]) == (None, None, None, False)
-    assert [each["condition"] for each in row["gate"]] == ["finished", "complete", "checks", "verdict"]
+    assert [each["condition"] for each in row["gate"]] == ["finished", "complete", "checks", "verdict", "parity"]
     assert datetime.now(UTC) - datetime.fromisoformat(row["time"]) < timedelta(minutes=1)
 
 
@@ -139,7 +153,7 @@ def test_a_worse_challenger_is_refused_and_promoted_only_by_force(leave, ask, ho
     before = (home / "outputs" / HISTORY).read_bytes()
     refused = ask("promote", run_id("b"), "--why", "hope")
     assert refused.status == 1
-    assert f"run {run_id('b')} is not promoted: 1 of 4 conditions of the gate failed" in refused.err
+    assert f"run {run_id('b')} is not promoted: 1 of 5 conditions of the gate failed" in refused.err
     assert f"verdict: {run_id('b')} is worse than {run_id('a')}" in refused.err
     assert "--force promotes it all the same" in refused.err
     assert (home / "outputs" / HISTORY).read_bytes() == before
@@ -165,11 +179,12 @@ def test_every_failed_condition_is_listed_at_once(leave, ask, home):
     model.write_bytes(model.read_bytes().replace(b"1", b"2", 1))
     refused = ask("promote", run_id("a"), "--why", "hope")
     assert refused.status == 1
-    assert "3 of 4 conditions of the gate failed" in refused.err
+    assert "4 of 5 conditions of the gate failed" in refused.err
     assert "finished: the run is failed" in refused.err
     assert "has no metrics.json" in refused.err
     assert f"{model.name} is damaged or was edited" in refused.err
     assert "checks: LS007 A leak." in refused.err
+    assert "parity: not asked, because finished and complete failed" in refused.err
     assert not (home / "outputs" / HISTORY).exists()
 
 
@@ -204,9 +219,18 @@ def test_a_champion_whose_folder_is_gone_cannot_be_judged_against(leave, ask):
 
 
 def test_another_condition_joins_the_list(leave, monkeypatch):
-    monkeypatch.setattr(promotion, "GATE", [*GATE, Condition("parity", lambda contest: (False, "3 scores differ"))])
-    with pytest.raises(RecordError, match="1 of 5 conditions of the gate failed\n  parity: 3 scores differ"):
+    monkeypatch.setattr(promotion, "GATE", [*GATE, Condition("signed", lambda contest: (False, "nobody did"))])
+    with pytest.raises(RecordError, match="1 of 6 conditions of the gate failed\n  signed: nobody did"):
         promote(open_run(leave("a")), "first")
+
+
+def test_parity_is_asked_where_the_data_lie_now_and_not_in_vain(leave, ask, parity):
+    leave("a")
+    assert ask("promote", run_id("a"), "--why", "first", "--data-dir", "moved").status == 0
+    assert parity == [(run_id("a"), {"plugins": (), "data_dir": "moved"})]
+    leave("b", status="killed")
+    assert ask("promote", run_id("b"), "--why", "second").status == 1
+    assert len(parity) == 1
 
 
 def test_the_champion_is_not_promoted_again(leave, ask):
@@ -430,7 +454,7 @@ def test_a_killed_promotion_leaves_a_champion_and_the_next_needs_no_hand(three, 
 def test_promotions_at_once_are_all_recorded_each_judged_against_the_one_it_replaces(leave):
     for name in "abcd":
         leave(name)
-    code = "import sys; from leadscore.verbs import main; sys.exit(main(['promote', sys.argv[1], '--why', 'race']))"
+    code = QUICK + "import sys; from leadscore.verbs import main; sys.exit(main(['promote', sys.argv[1], '--why=x']))"
     racers = [subprocess.Popen([sys.executable, "-c", code, run_id(name)]) for name in "abcd"]
     assert [racer.wait(timeout=120) for racer in racers] == [0, 0, 0, 0]
     entries = history("outputs")
@@ -442,7 +466,7 @@ def test_promotions_at_once_are_all_recorded_each_judged_against_the_one_it_repl
         assert before.run_id in after.verdict["sentence"]
 
 
-def test_a_champion_that_changes_while_it_is_judged_against_is_judged_anew(leave, monkeypatch):
+def test_a_champion_that_changes_while_it_is_judged_against_is_judged_anew(leave, monkeypatch, parity):
     promote(open_run(leave("a")), "first")
     leave("b", score=worse)
     leave("c", score=lambda p: worse(p) ** 2)
@@ -458,6 +482,7 @@ def test_a_champion_that_changes_while_it_is_judged_against_is_judged_anew(leave
     monkeypatch.setattr(promotion, "judge", slowly)
     entry = promote(open_run(run_id("c")), "forced past a", force=True)
     assert judged == [(run_id("a"), "worse"), (run_id("a"), "worse"), (run_id("b"), "no evidence")]
+    assert [run for run, _ in parity] == [run_id(name) for name in "abc"]  # once each, however often it is judged
     assert (entry.replaces, entry.verdict["answer"], entry.forced) == (run_id("b"), "no evidence", False)
 
 

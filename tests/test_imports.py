@@ -16,6 +16,7 @@ HALL = {
     "tables",
     "eventlog",
     "eventlog_file",
+    "jit",
     "results",
     "config",
     "store",

@@ -8,11 +8,11 @@ events that an observation's window holds.
 The first call of each compiles it, once for a machine: the machine code is kept on disk (NUMBA_CACHE_DIR says where).
 """
 
-from collections.abc import Callable
 from typing import Any
 
-import numba
 import numpy as np
+
+from leadscore.jit import compiled
 
 __all__ = [
     "active_days",
@@ -32,14 +32,7 @@ DAY = 86_400_000_000  # microseconds
 SPLITTER = 134_217_729.0  # 2**27 + 1, Dekker (1971): halves a double's 53 bits
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # no folder to keep the machine code in: it is compiled again by each process
-        return numba.njit(nogil=True)(function)
-
-
-@_compiled
+@compiled
 def bounds(time: Any, offsets: Any, as_of: Any, asked: Any, lookback: int, low: Any, high: Any) -> None:
     """Write each observation's window `[as_of - lookback, as_of)`; a negative lookback is everything before `as_of`."""
     for lead in range(len(offsets) - 1):
@@ -55,7 +48,7 @@ def bounds(time: Any, offsets: Any, as_of: Any, asked: Any, lookback: int, low: 
             low[k], high[k] = first, last
 
 
-@_compiled
+@compiled
 def counts(  # noqa: PLR0913, PLR0917 - what a loop reads and writes
     time: Any, codes: Any, starts: Any, filters: Any, offsets: Any, as_of: Any, asked: Any, lookback: int, out: Any
 ) -> None:
@@ -83,7 +76,7 @@ def counts(  # noqa: PLR0913, PLR0917 - what a loop reads and writes
                 out[each, k] = n[each]
 
 
-@_compiled
+@compiled
 def trim(time: Any, offsets: Any, as_of: Any, asked: Any, rows: Any, kept: Any) -> int:
     """Write the events before their lead's last `as_of`, and where each lead's begin among them; how many."""
     n = 0
@@ -100,7 +93,7 @@ def trim(time: Any, offsets: Any, as_of: Any, asked: Any, rows: Any, kept: Any) 
     return n
 
 
-@_compiled
+@compiled
 def pick(codes: Any, allowed: Any, offsets: Any, rows: Any, kept: Any) -> int:
     """Write the events whose code is allowed (the last place is that of code -1), and where each lead's begin."""
     n = 0
@@ -113,7 +106,7 @@ def pick(codes: Any, allowed: Any, offsets: Any, rows: Any, kept: Any) -> int:
     return n
 
 
-@_compiled
+@compiled
 def arrived(time: Any, ingested: Any, offsets: Any, as_of: Any, asked: Any, whole: Any) -> None:
     """Write whether every event before an observation's `as_of` had arrived by then."""
     for lead in range(len(offsets) - 1):
@@ -126,7 +119,7 @@ def arrived(time: Any, ingested: Any, offsets: Any, as_of: Any, asked: Any, whol
             whole[k] = latest <= as_of[k]
 
 
-@_compiled
+@compiled
 def known_rows(
     time: Any, ingested: Any, first: Any, last: Any, as_of: Any, lookback: int, rows: Any, offsets: Any
 ) -> int:
@@ -149,7 +142,7 @@ def known_rows(
     return n
 
 
-@_compiled
+@compiled
 def _two_sum(a: float, b: float) -> Any:
     """Return a + b and its rounding error, exactly (Knuth, TAOCP 2, 4.2.2 theorem B)."""
     total = a + b
@@ -157,7 +150,7 @@ def _two_sum(a: float, b: float) -> Any:
     return total, (a - (total - part)) + (b - part)
 
 
-@_compiled
+@compiled
 def _two_product(a: float, b: float) -> Any:
     """Return a * b and its rounding error, exactly (Dekker 1971)."""
     product = a * b
@@ -169,7 +162,7 @@ def _two_product(a: float, b: float) -> Any:
     return product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
 
 
-@_compiled
+@compiled
 def _largest(offsets: Any) -> int:
     most = 0
     for lead in range(len(offsets) - 1):
@@ -177,7 +170,7 @@ def _largest(offsets: Any) -> int:
     return most
 
 
-@_compiled
+@compiled
 def sums(values: Any, offsets: Any, asked: Any, low: Any, high: Any, total: Any, n: Any) -> None:
     """Write the sum of each window's values and how many there are, NaN left out.
 
@@ -205,7 +198,7 @@ def sums(values: Any, offsets: Any, asked: Any, low: Any, high: Any, total: Any,
             n[k] = n_to[b] - n_to[a]
 
 
-@_compiled
+@compiled
 def moments(values: Any, offsets: Any, asked: Any, low: Any, high: Any, variance: Any) -> None:
     """Write each window's sample variance (n - 1), NaN where fewer than two values.
 
@@ -250,7 +243,7 @@ def moments(values: Any, offsets: Any, asked: Any, low: Any, high: Any, variance
             variance[k] = max(0.0, difference + (error + (ny_low - xx_low))) / (n * (n - 1.0))
 
 
-@_compiled
+@compiled
 def extremes(values: Any, offsets: Any, asked: Any, low: Any, high: Any, sign: float, out: Any) -> None:
     """Write each window's largest value (`sign` 1) or smallest (-1), NaN where there is none.
 
@@ -274,7 +267,7 @@ def extremes(values: Any, offsets: Any, asked: Any, low: Any, high: Any, sign: f
             out[k] = values[queue[head]] if head < tail else np.nan
 
 
-@_compiled
+@compiled
 def distinct(codes: Any, offsets: Any, asked: Any, low: Any, high: Any, seen: Any, out: Any) -> None:
     """Write how many different codes each window holds, those below 0 left out; `seen` is zeros, one a code."""
     for lead in range(len(offsets) - 1):
@@ -299,7 +292,7 @@ def distinct(codes: Any, offsets: Any, asked: Any, low: Any, high: Any, seen: An
                 seen[codes[row]] = 0
 
 
-@_compiled
+@compiled
 def active_days(time: Any, offsets: Any, as_of: Any, asked: Any, low: Any, high: Any, out: Any) -> None:
     """Write on how many days, of 24 hours counted back from `as_of`, each window has an event.
 

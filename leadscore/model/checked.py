@@ -112,14 +112,21 @@ class CheckedModel:
 
     def explain(self, X: pd.DataFrame) -> Explanation:
         """Return contributions in the rows and columns of X, proven to add up to the log-odds on their scale."""
+        return self.predict_and_explain(X)[1]
+
+    def predict_and_explain(self, X: pd.DataFrame) -> tuple[pd.Series, Explanation]:
+        """Return what `predict_proba` and `explain` do, in the time of one: the proof needs the probabilities."""
         aligned = align(X, self.columns, self.name)
         if not len(X):
             raise ModelError(f"There is nothing for {self.name} to explain: X has no rows.")
+        p = self._scores(aligned)
         explanation = self.inner.explain(aligned)
-        check_explanation(explanation, self._scores(aligned), aligned, self.name)
+        check_explanation(explanation, p, aligned, self.name)
         if self.calibration is not None:
-            explanation = self.calibration.map.explain(explanation)
-        return replace(explanation, contributions=explanation.contributions[list(X.columns)])
+            p, explanation = self.calibration.apply(p), self.calibration.map.explain(explanation)
+        if list(X.columns) != list(aligned.columns):
+            explanation = replace(explanation, contributions=explanation.contributions[list(X.columns)])
+        return p.rename("probability"), explanation
 
     def save(self, folder: Path) -> None:
         """Write the files of the model inside; `save_model` also writes the manifest that guards them."""

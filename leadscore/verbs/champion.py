@@ -22,7 +22,12 @@ def promote(arguments: Namespace) -> int:
 
     run = open_run(arguments.names[0], arguments.roots)
     entry = promotion.promote(
-        run, arguments.why, root=arguments.tracking_root, force=arguments.force, plugins=arguments.plugin or ()
+        run,
+        arguments.why,
+        root=arguments.tracking_root,
+        force=arguments.force,
+        plugins=arguments.plugin or (),
+        data_dir=arguments.data_dir,
     )
     _say_change(entry, arguments)
     return 0

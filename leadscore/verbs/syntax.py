@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from leadscore.errors import did_you_mean
 
-__all__ = ["ANY", "DOORS", "ROOTS", "Parser", "add_group", "add_json", "add_roots", "add_verb"]
+__all__ = ["ANY", "DOORS", "ROOTS", "Parser", "add_group", "add_json", "add_repeats", "add_roots", "add_verb"]
 
 ROOTS = ("outputs", "multirun")  # where runs lie unless --root says otherwise
 DOORS = {"train": "python -m leadscore.train (or leadscore-train)", "score": "python -m leadscore.score"}
@@ -96,4 +96,12 @@ def add_roots(parser: Parser) -> None:
         action="append",
         metavar="DIR",
         help=f"where runs lie, may be repeated (default: {' and '.join(ROOTS)})",
+    )
+
+
+def add_repeats(parser: Parser) -> None:
+    """Add what a verb needs that reads a run's data again: `--data-dir` and `--plugin`."""
+    parser.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
+    parser.add_argument(
+        "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
     )

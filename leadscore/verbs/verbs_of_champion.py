@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from leadscore.times import parse_instant
-from leadscore.verbs.syntax import Parser, add_json, add_roots, add_verb
+from leadscore.verbs.syntax import Parser, add_json, add_repeats, add_roots, add_verb
 
 __all__ = ["add_champion_verbs"]
 
@@ -22,15 +22,15 @@ def _promote(group: Any) -> None:
         group,
         "promote",
         "champion:promote",
-        "make a run champion, if it is finished and whole, no check found a problem, and it is not worse than the "
-        "champion",
+        "make a run champion, if it is finished and whole, no check found a problem, it is not worse than the "
+        "champion, and scoring from raw tables gives its recorded predictions",
         names="RUN",
         wanted=(1, 1),
         composes=False,
     )
     promote.add_argument("--why", required=True, type=_words, metavar="TEXT", help="what the history will say; needed")
     promote.add_argument("--force", action="store_true", help="whatever the gate says; the history tells what it said")
-    promote.add_argument("--plugin", action="append", metavar="MODULE", help="a module with the run's model")
+    add_repeats(promote)
     add_roots(promote)
     _tracking_root(promote)
     add_json(promote)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from leadscore.verbs.syntax import Parser, add_json, add_roots, add_verb
+from leadscore.verbs.syntax import add_json, add_repeats, add_roots, add_verb
 
 __all__ = ["add_run_verbs"]
 
@@ -68,16 +68,8 @@ def _verify(group: Any) -> None:
         help="do not train again: score the validation rows with the saved model from raw tables, as a batch is scored",
     )
     add_roots(verify)
-    _repeats(verify)
+    add_repeats(verify)
     add_json(verify)
-
-
-def _repeats(parser: Parser) -> None:
-    """Add what a verb needs that reads a run's data again."""
-    parser.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
-    parser.add_argument(
-        "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
-    )
 
 
 def _confirm(group: Any) -> None:
@@ -92,5 +84,5 @@ def _confirm(group: Any) -> None:
     )
     add_roots(confirm)
     confirm.add_argument("--tracking-root", metavar="DIR", help="the folder with seals.json (default: as recorded)")
-    _repeats(confirm)
+    add_repeats(confirm)
     add_json(confirm)
