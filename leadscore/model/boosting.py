@@ -16,6 +16,7 @@ from leadscore.model.log_odds import probability_of
 from leadscore.model.monotone import signs
 from leadscore.model.registry import register_model
 from leadscore.model.state import read_state, require, write_state
+from leadscore.model.tree_text import checked_trees
 from leadscore.model.weights import ClassWeights
 
 __all__ = ["BoostedTrees"]
@@ -88,7 +89,7 @@ class BoostedTrees:
         text = trained.model_to_string(num_iteration=trained.best_iteration)  # all trees, unless stopped early
         text = re.sub(r"^\[num_threads: .*\]\n", "", text, flags=re.MULTILINE)
         # What predicts now is what is read back later.
-        self._fitted = _Fitted(lightgbm.Booster(model_str=text), text, levels, weights.shift)
+        self._fitted = _Fitted(_booster(text), text, levels, weights.shift)
         self.warnings = [] if _splits(trained) else [_no_split(self.config, len(X))]
         if held_out is not None and trained.best_iteration == self.config.n_estimators:
             self.warnings.append(
@@ -164,17 +165,22 @@ class BoostedTrees:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        import lightgbm
-
         saved = read_state(folder / _REST)
         model = cls(LightgbmModel(**saved["config"]), saved["seed"])
         text = (folder / _TREES).read_text(encoding="ascii")
         try:
-            booster = lightgbm.Booster(model_str=text)
-        except lightgbm.basic.LightGBMError as error:
-            raise ModelError(f"lightgbm cannot read {folder / _TREES}: {error}") from error
+            booster = _booster(text)
+        except ValueError as error:
+            raise ModelError(f"{folder / _TREES} is not a model of lightgbm's: {error}") from None
         model._fitted = _Fitted(booster, text, saved["levels"], saved.get("shift", 0.0))
         return model
+
+
+def _booster(text: str) -> Any:
+    """Return what predicts; the parameters of the fit, which follow the trees, have no part in it."""
+    import lightgbm
+
+    return lightgbm.Booster(model_str=checked_trees(text))
 
 
 def _matrix(X: pd.DataFrame, levels: dict[str, list[str]]) -> np.ndarray:
