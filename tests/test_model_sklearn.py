@@ -15,7 +15,7 @@ from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError
 from leadscore.identity.source import code_hash
 from leadscore.model import load_model, make_model, register_model, registry, save_model, sklearn_wrapper, store
-from leadscore.model.sklearn_wrapper import TRUSTED
+from leadscore.model.skops_file import TRUSTED
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Gradient-boosted trees by LightGBM, with its native categories and its text format."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +16,7 @@ from leadscore.model.contract import kinds_of
 from leadscore.model.log_odds import probability_of
 from leadscore.model.monotone import signs
 from leadscore.model.registry import register_model
-from leadscore.model.state import read_state, require, write_state
+from leadscore.model.state import one_number, read_config, read_state, require, write_state
 from leadscore.model.tree_text import checked_trees
 from leadscore.model.weights import ClassWeights
 
@@ -166,14 +167,23 @@ class BoostedTrees:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         saved = read_state(folder / _REST)
-        model = cls(LightgbmModel(**saved["config"]), saved["seed"])
+        model = cls(read_config(LightgbmModel, saved["config"]), saved["seed"])
         text = (folder / _TREES).read_text(encoding="ascii")
         try:
             booster = _booster(text)
         except ValueError as error:
             raise ModelError(f"{folder / _TREES} is not a model of lightgbm's: {error}") from None
-        model._fitted = _Fitted(booster, text, saved["levels"], saved.get("shift", 0.0))
+        shift = one_number(saved.get("shift", 0.0), "shift")
+        model._fitted = _Fitted(booster, text, {name: _levels(each) for name, each in saved["levels"].items()}, shift)
         return model
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless it was fitted on `columns`."""
+        fitted = require(self._fitted, self.name)
+        if set(fitted.levels) != {name for name, kind in columns.items() if kind == "category"}:
+            raise ValueError("its categories are other columns than the manifest's")
+        if fitted.booster.num_feature() != len(columns):
+            raise ValueError(f"its trees have {fitted.booster.num_feature()} columns and the manifest {len(columns)}")
 
 
 def _booster(text: str) -> Any:
@@ -181,6 +191,13 @@ def _booster(text: str) -> Any:
     import lightgbm
 
     return lightgbm.Booster(model_str=checked_trees(text))
+
+
+def _levels(saved: Any) -> list[str]:
+    levels = [each for each in saved if isinstance(each, str)] if isinstance(saved, list) else []
+    if levels != saved or len(set(levels)) != len(levels):
+        raise ValueError("a category's levels are not different texts")
+    return levels
 
 
 def _matrix(X: pd.DataFrame, levels: dict[str, list[str]]) -> np.ndarray:

@@ -19,11 +19,12 @@ from typing import Any
 
 import leadscore
 from leadscore.errors import ModelError
-from leadscore.model.base import Model
+from leadscore.model.base import ChecksColumns, Model
 from leadscore.model.calibration import FILE as CALIBRATION
 from leadscore.model.calibration import read_calibration
 from leadscore.model.checked import CheckedModel
 from leadscore.model.registry import registration_of
+from leadscore.model.state import read_state
 from leadscore.serving import Serving
 
 __all__ = ["FORMAT_VERSION", "MANIFEST", "SERVING", "load_model", "load_serving", "read_manifest", "save_model"]
@@ -109,10 +110,16 @@ def load_model(folder: Path) -> CheckedModel:
     manifest = read_manifest(folder)
     registration = registration_of(manifest["model"])
     try:
+        columns = _columns(manifest)
         calibration = read_calibration(folder) if CALIBRATION in manifest["files"] else "none"
-        return CheckedModel(registration.cls.load(folder), dict(manifest["columns"]), calibration)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        model = registration.cls.load(folder)
+        if isinstance(model, ChecksColumns):
+            model.check_columns(columns)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever a file that fits its manifest, and was made up, makes of its reader
         raise _unreadable(folder, manifest, error) from error
+    return CheckedModel(model, columns, calibration)
 
 
 def load_serving(folder: Path) -> Serving:
@@ -130,9 +137,19 @@ def load_serving(folder: Path) -> Serving:
             f"train it again"
         )
     try:
-        return Serving.from_json(json.loads((folder / SERVING).read_bytes()))
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        serving = Serving.from_json(read_state(folder / SERVING))
+        if {each.name: each.kind for each in serving.dictionary} != _columns(manifest):
+            raise ValueError("it tells of other columns than the manifest")
+        return serving
+    except Exception as error:
         raise _unreadable(folder, manifest, error) from error
+
+
+def _columns(manifest: Mapping[str, Any]) -> dict[str, str]:
+    columns = {name: kind for name, kind in manifest["columns"]}  # noqa: C416 - pairs, and nothing else
+    if len(columns) != len(manifest["columns"]) or not set(columns.values()) <= {"number", "category"}:
+        raise ValueError("its columns are not different ones, each a number or a category")
+    return columns
 
 
 def _unreadable(folder: Path, manifest: Mapping[str, Any], error: Exception) -> ModelError:

@@ -111,8 +111,9 @@ def _check_tree(text: str, number: int, width: int) -> None:
         name: (_whole if name in _WHOLE else _numbers)(stated, name, length)
         for name, length in {**of_nodes, **of_leaves, "shrinkage": 1}.items()
     }
+    # an infinite threshold splits all numbers from what is missing
     if np.isnan(arrays["threshold"]).any() or not np.isfinite(arrays["leaf_value"]).all():
-        raise ValueError("a threshold or a leaf's value is not a number")  # a threshold may be infinite: all but missing
+        raise ValueError("a threshold or a leaf's value is not a number")
     split, kind = arrays["split_feature"], arrays["decision_type"]
     if ((split < 0) | (split >= width)).any():
         raise ValueError(f"it splits a feature that is none of the {width}")
@@ -134,7 +135,7 @@ def _array(stated: dict[str, str], name: str, length: int, form: re.Pattern[str]
     value = stated.get(name)
     if value is None or not form.fullmatch(value):
         raise ValueError(f"{name} is missing or has something else than numbers")
-    array = np.array(value.split(), dtype=kind)
+    array: np.ndarray = np.array(value.split(), dtype=kind)
     if len(array) != length or (kind is np.int64 and (np.abs(array) > np.iinfo(np.int32).max).any()):
         raise ValueError(f"{name} has {len(array):,} numbers instead of {length:,}, or too large ones")
     return array
