@@ -5,6 +5,8 @@ import json
 import math
 import random
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from leadscore.config.schema import (
 )
 from leadscore.errors import ModelError
 from leadscore.model import load_model, make_model, register_model, registry, save_model, sklearn_wrapper, store
+from leadscore.model.tree_text import checked_trees
 
 
 @dataclass
@@ -172,3 +175,120 @@ def test_json_that_was_made_up_is_refused_or_scores(kind, tries, saved, folder):
         except ModelError:
             refused += 1
     assert refused > tries / 5
+
+
+def retold(text: str) -> str:
+    """A text of trees whose tree_sizes are right again."""
+    body = text[text.index("Tree=0") : text.index("end of trees")]
+    sizes = " ".join(str(len(tree)) for tree in re.split(r"(?=Tree=\d)", body)[1:])
+    return re.sub(r"tree_sizes=.*", f"tree_sizes={sizes}", text)
+
+
+def numbered(text: str, name: str, place: int, number: str) -> str:
+    """The same text with another number in the first array of a name."""
+    found = re.search(rf"(?<=\n{name}=).*", text)
+    parts = found[0].split()
+    parts[place] = number
+    return text[: found.start()] + " ".join(parts) + text[found.end() :]
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "said"),
+    [
+        ("num_leaves", "2000000000", "it has 2,000,000,000 leaves"),
+        ("num_leaves", "0", "it has 0 leaves"),
+        ("num_leaves", "6", "numbers instead of 5"),
+        ("num_cat", "1000000000", "splits 1,000,000,000 categories"),
+        ("left_child", "0", "do not hang together as a tree"),
+        ("left_child", "900000000", "do not hang together as a tree"),
+        ("right_child", "-900000000", "do not hang together as a tree"),
+        ("split_feature", "900000000", "none of the 3"),
+        ("split_feature", "-3", "none of the 3"),
+        ("decision_type", "77", "none of LightGBM's"),
+        ("leaf_value", "nan", "is not a number"),
+        ("leaf_value", "0x7", "something else than numbers"),
+        ("threshold", "1e", "something else than numbers"),
+        ("is_linear", "1", "other lines than a tree of constants"),
+        ("num_class", "1000000000", "num_class=1000000000"),
+        ("num_tree_per_iteration", "0", "num_tree_per_iteration=0"),
+        ("max_feature_idx", "2000000000", "max_feature_idx=2000000000"),
+        ("objective", "regression", "objective=regression"),
+        ("feature_names", "f9", "feature_names=f9"),
+        ("tree_sizes", "99999999", "tree_sizes add up to"),
+    ],
+)
+def test_trees_that_would_crash_lightgbm_never_reach_it(name, number, said, saved, folder, monkeypatch):
+    """Each of these ends Python, hangs it or takes all memory when LightGBM is given it."""
+    import lightgbm
+
+    monkeypatch.setattr(lightgbm, "Booster", lambda **_: pytest.fail("LightGBM was given it"))
+    text = numbered(saved["lightgbm"]["trees.txt"].decode(), name, 0, number)
+    text = text if name == "tree_sizes" else retold(text)
+    lay(folder, {**saved["lightgbm"], "trees.txt": text.encode()})
+    forge(folder)
+    with pytest.raises(ModelError, match=rf"trees\.txt is not a model of lightgbm's: .*{re.escape(said)}"):
+        load_model(folder)
+
+
+MANGLED = """
+import random, re, sys
+import lightgbm, numpy as np
+from leadscore.model.tree_text import checked_trees
+text, chance = sys.stdin.read(), random.Random(1)
+X = np.array([[0, 1, 2], [5, np.nan, 0], [np.nan, 1e300, 77], [3, -1e300, np.nan]])
+passed = 0
+for _ in range(int(sys.argv[1])):
+    lines = text.split("\\n")
+    trees = range(lines.index("Tree=0"), lines.index("end of trees"))
+    for _ in range(chance.choice([1, 1, 2])):
+        at = chance.choice([each for each in trees if lines[each]])
+        if chance.random() < 0.1:
+            lines[at] = lines[chance.choice(trees)]
+            continue
+        name, _, value = lines[at].partition("=")
+        parts = value.split() or [""]
+        odd = ["-1", "0", "1", "2", "3", "9", "4294967296", "1e400", "-inf", "nan", "x", "", "1e-320", parts[-1]]
+        parts[chance.randrange(len(parts))] = chance.choice(odd)
+        lines[at] = f"{name}={' '.join(parts)}"
+    made = "\\n".join(lines)
+    body = made[made.index("tree_sizes"):made.index("end of trees")]
+    sizes = " ".join(str(len(tree)) for tree in re.split(r"(?=Tree=\\d)", body)[1:])
+    try:
+        checked = checked_trees(re.sub(r"tree_sizes=.*", f"tree_sizes={sizes}", made, count=1))
+    except ValueError:
+        continue
+    booster = lightgbm.Booster(model_str=checked)
+    booster.predict(X, num_threads=1), booster.predict(X, pred_contrib=True, num_threads=1)
+    passed += 1
+print(passed)
+"""
+
+
+@pytest.mark.parametrize("tries", [400, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_whatever_trees_are_let_through_lightgbm_survives(tries, saved):
+    done = subprocess.run(
+        [sys.executable, "-c", MANGLED, str(tries)],
+        input=saved["lightgbm"]["trees.txt"].decode(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout.split()[-1]) > tries / 20  # values may be wrong, and are read
+
+
+def test_a_model_of_many_trees_and_levels_passes_the_check():
+    import lightgbm
+
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(2_000, 3)), rng.integers(0, 80, 2_000)])
+    X[rng.random(X.shape) < 0.1] = np.nan
+    y = (np.nan_to_num(X[:, 0]) + (X[:, 3] % 3 == 0) + rng.normal(size=2_000) > 0).astype(int)
+    table = lightgbm.Dataset(X, y, feature_name=["f0", "f1", "f2", "f3"], categorical_feature=[3])
+    wanted = {"objective": "binary", "num_leaves": 63, "min_data_in_leaf": 3, "verbosity": -1, "num_threads": 1}
+    trained = lightgbm.train(wanted, table, 40)
+
+    checked = checked_trees(trained.model_to_string())
+
+    assert "parameters" not in checked
+    assert (lightgbm.Booster(model_str=checked).predict(X) == trained.predict(X)).all()

@@ -170,7 +170,8 @@ def _typical(X: pd.DataFrame, encodings: dict[str, Encoding]) -> pd.DataFrame:
 
 def _positive(estimator: Any, encoded: np.ndarray) -> np.ndarray:
     try:
-        p: np.ndarray = np.asarray(estimator.predict_proba(encoded)[:, 1], dtype=np.float64)
+        with np.errstate(over="ignore"):  # said below
+            p: np.ndarray = np.asarray(estimator.predict_proba(encoded)[:, 1], dtype=np.float64)
     except (ValueError, IndexError) as error:  # a number too large for its float32, say
         largest = np.abs(encoded).max()
         raise ModelError(
