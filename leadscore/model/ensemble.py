@@ -48,7 +48,8 @@ class Ensemble:
     def libraries(self) -> list[str]:
         """The packages that do the members' work."""
         named = [registration_of(member.name).library for member in self.config.members.values()]
-        return [each for each in named if each is not None]
+        own = [each for _, model in self._unfitted() for each in getattr(model, "libraries", [])]
+        return [each for each in (*named, *dict.fromkeys(own)) if each is not None]
 
     def _unfitted(self) -> Iterator[tuple[str, Model]]:
         # by label: the order in which members are written has no place in a run's name, so it moves no last bit

@@ -72,6 +72,7 @@ class SklearnModel:
     """
 
     name: str
+    libraries = ("skops",)
 
     def __init__(self, config: Any, seed: int) -> None:
         self.config = config
