@@ -99,7 +99,9 @@ class Bands:
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
         """Read what `to_json` returned."""
-        first, second, third = saved["cuts"]
+        first, second, third = (float(each) for each in saved["cuts"])
+        if not 1 >= first >= second >= third >= 0:
+            raise ValueError(f"the cuts of the bands are no falling probabilities: {first}, {second}, {third}")
         promises = tuple(Promise(**band) for band in saved["bands"])
         return cls(saved["cut"], (first, second, third), saved["n_cut"], promises)
 

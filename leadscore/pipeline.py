@@ -334,8 +334,8 @@ def run(
             trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
             step("recording")
             enter(root, identity, identity["validation_hash"], "evaluated")  # before anybody can see a number
-            write_run(shelf, trained, serving_of(trained, identity))
-            identity = ended(identity, "done")
+            model_sha256 = write_run(shelf, trained, serving_of(trained, identity))
+            identity = {**ended(identity, "done"), "model_sha256": model_sha256}
             shelf.json(IDENTITY, identity)
         except BaseException as error:
             record_failure(shelf, tracker, identity, error)

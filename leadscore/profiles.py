@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -212,7 +213,14 @@ class ColumnProfile:
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
         """Read what `to_json` returned."""
-        return cls(**{**saved, **{key: tuple(saved[key]) for key in ("edges", "shares", "rare")}})
+        profile = cls(**{**saved, **{key: tuple(saved[key]) for key in ("edges", "shares", "rare")}})
+        rising = all(lower < upper for lower, upper in pairwise(profile.edges))
+        bins = len(profile.edges) + 1 if profile.kind == "number" else 0
+        if profile.kind not in ("number", "category") or len(profile.shares) != bins or not rising:
+            raise ValueError("a column's profile has other bins than its edges make")
+        if not all(0 <= share <= 1 for share in profile.expected):
+            raise ValueError("a column's profile has shares that are none")
+        return profile
 
 
 def _share(part: int, n: int) -> float:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from leadscore.changes.judging import judge
 from leadscore.config.secrets import refuse_secrets
-from leadscore.errors import RecordError
+from leadscore.errors import LeadscoreError, RecordError
 from leadscore.pipeline import Step, load_plugins
 from leadscore.record.champion import Entry, champion_at, enter_promotion
 from leadscore.record.find import Run, run_of
+from leadscore.record.shelf import MODEL
 from leadscore.scoring.parity import parity
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ def promote(
             verdict=_told(contest),
             gate=[asdict(outcome) for outcome in outcomes],
             forced=bool(failed),
+            model_sha256=_model_sha256(run),
         )
         if entry is not None:
             return entry
@@ -217,6 +219,15 @@ def _told(contest: Contest) -> dict[str, str] | None:
     except Exception:  # the gate's outcome says why
         return None
     return None if found is None else {"answer": found.answer, "sentence": found.text}
+
+
+def _model_sha256(run: Run) -> str | None:
+    from leadscore.model import read_manifest
+
+    try:
+        return str(read_manifest(run.folder / MODEL)["sha256"])
+    except LeadscoreError:  # the gate's outcome says why
+        return None
 
 
 def _refusal(run: Run, failed: Sequence[Outcome]) -> str:

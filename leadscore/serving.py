@@ -110,7 +110,7 @@ class Serving:
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
         """Read what `to_json` returned."""
-        return cls(
+        serving = cls(
             dictionary=tuple(Described.from_json(each) for each in saved["dictionary"]),
             window=saved["window"],
             horizon=saved["horizon"],
@@ -121,3 +121,7 @@ class Serving:
             bands=Bands.from_json(saved["bands"]),
             base_rate=saved["base_rate"],
         )
+        kinds = {each.name: each.kind for each in serving.dictionary}
+        if {name: each.kind for name, each in serving.profile.items()} != kinds or "name" not in serving.window:
+            raise ValueError("its dictionary, its profiles and its window are not of one model")
+        return serving

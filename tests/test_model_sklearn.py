@@ -1,9 +1,11 @@
 """A scikit-learn classifier joins in code, keeps the contract, and is read back only as what leadscore trusts."""
 
+import io
 import json
 import os
 import pickle
 import sys
+import zipfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +17,7 @@ from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError
 from leadscore.identity.source import code_hash
 from leadscore.model import load_model, make_model, register_model, registry, save_model, sklearn_wrapper, store
-from leadscore.model.sklearn_wrapper import TRUSTED
+from leadscore.model.skops_file import TRUSTED
 
 
 @dataclass
@@ -218,3 +220,144 @@ def test_a_truncated_estimator_under_a_forged_manifest_is_refused(folder, kept):
     planted(folder, (folder / "estimator.skops").read_bytes()[:kept])
     with pytest.raises(ModelError, match=r"estimator\.skops cannot be read"):
         load_model(folder)
+
+
+# --- archives that skops never writes, and trees that lead out of their arrays ----------------------------
+
+
+def rezipped(content, change=lambda name, part: part, **more):
+    """The same archive with entries changed or added, each stored as it is."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as before, zipfile.ZipFile(made, "w") as after:
+        for name in before.namelist():
+            after.writestr(name, change(name, before.read(name)))
+        for name, part in more.items():
+            after.writestr(name, part)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("name", ["../../ran.npy", "/tmp/ran.npy", "C:\\ran.npy", "1.npy/../2.npy", "x.pkl", "1.npy\n"])
+def test_an_entry_under_a_name_that_skops_never_gives_is_refused(folder, name):
+    before = sorted(folder.parent.rglob("*"))
+    planted(folder, rezipped((folder / "estimator.skops").read_bytes(), **{name: b"x"}))
+    with pytest.raises(ModelError, match="is no entry of a skops file"):
+        load_model(folder)
+    assert sorted(folder.parent.rglob("*")) == before
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(folder):
+    made = io.BytesIO((folder / "estimator.skops").read_bytes())
+    with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("1.npy", bytes(50_000_000))
+    assert len(made.getvalue()) < 100_000
+    planted(folder, made.getvalue())
+    with pytest.raises(ModelError, match="its entries are compressed or overlap"):
+        load_model(folder)
+
+
+def test_one_name_twice_is_refused(folder):
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        planted(folder, rezipped((folder / "estimator.skops").read_bytes(), **{"schema.json": b"{}"}))
+    with pytest.raises(ModelError, match="two entries have one name"):
+        load_model(folder)
+
+
+@pytest.fixture
+def grown(tmp_path):
+    save_model(make_model(ForestModel(n_estimators=2), 0).fit(*observations(100, seed=1)), tmp_path / "grown", {})
+    return tmp_path / "grown"
+
+
+def first_tree(schema):
+    if isinstance(schema, dict):
+        if schema.get("__class__") == "Tree":
+            return schema
+        schema = list(schema.values())
+    found = (first_tree(each) for each in schema) if isinstance(schema, list) else ()
+    return next((each for each in found if each is not None), None)
+
+
+def with_tree(content, edit):
+    """The same forest with its first tree's description edited, and its array of nodes as a function of them."""
+    schema = json.loads(zipfile.ZipFile(io.BytesIO(content)).read("schema.json"))
+    tree = first_tree(schema)
+    node_file = tree["content"]["content"]["nodes"]["file"]
+    change_nodes = edit(tree, schema) or (lambda nodes: None)
+
+    def change(name, part):
+        if name == "schema.json":
+            return json.dumps(schema).encode()
+        if name != node_file:
+            return part
+        nodes = np.load(io.BytesIO(part)).copy()
+        change_nodes(nodes)
+        made = io.BytesIO()
+        np.save(made, nodes)
+        return made.getvalue()
+
+    return rezipped(content, change)
+
+
+def at_root(field, value):
+    def change(nodes):
+        nodes[field][0] = value
+
+    return lambda tree, schema: change
+
+
+def stated(place, value):
+    """Another number where the tree's description says how large it is; as an object of its own."""
+
+    def edit(tree, schema):
+        arguments, state = tree["__reduce__"]["args"]["content"], tree["content"]["content"]
+        part = {"columns": arguments[0], "outputs": arguments[2], "nodes": state["node_count"]}[place]
+        part.update(content=str(value), __id__=1)
+
+    return edit
+
+
+def borrowed_id(tree, schema):
+    """An object that stands before the tree and has the id of its number of outcomes: skops takes the first."""
+    schema["content"]["content"]["first"] = {**tree["__reduce__"]["args"]["content"][2], "content": "1000000000"}
+
+
+def no_array(tree, schema):
+    tree["content"]["content"]["nodes"]["type"] = "json"
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (at_root("left_child", 0), "the children of a tree's node do not come after it"),
+        (at_root("right_child", 10**9), "the children of a tree's node do not come after it"),
+        (at_root("left_child", -(10**9)), "the children of a tree's node do not come after it"),
+        (at_root("feature", 10**9), "a tree splits a column that is none of"),
+        (at_root("feature", -5), "a tree splits a column that is none of"),
+        (stated("columns", 10**9), "a tree has no node, several outcomes, or other columns than"),
+        (stated("outputs", 10**9), "a tree has no node, several outcomes, or other columns than"),
+        (stated("nodes", 10**9), "a tree has not one value for each node"),
+        (borrowed_id, "something else has its id"),
+        (no_array, "a part of a tree is no array"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_tree_that_leads_out_of_its_arrays_is_never_built(grown, edit, said, monkeypatch):
+    """Each of these makes scikit-learn read memory that is not the tree's, or never end."""
+    import skops.io
+
+    content = (grown / "estimator.skops").read_bytes()
+    assert load_model(grown).columns
+    planted(grown, with_tree(content, lambda tree, schema: None))
+    assert load_model(grown).columns  # unpacked and packed again it is still read
+    planted(grown, with_tree(content, edit))
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: pytest.fail("it was built"))
+    with pytest.raises(ModelError, match=said):
+        load_model(grown)
+
+
+def test_a_lead_that_is_too_large_for_an_estimator_is_one_sentence():
+    X, y = observations(100, seed=1)
+    model = make_model(ForestModel(n_estimators=2), 0).fit(X, y)
+    X.iloc[3, list(X.columns).index("amount")] = 1e300
+    with pytest.raises(ModelError, match=r"RandomForestClassifier cannot score these 100 rows, .* reach \d.*float32"):
+        model.predict_proba(X)

@@ -1,13 +1,14 @@
 """What a model is to the rest of leadscore: five methods, one number a row, and reasons that add up."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["BEFORE_CALIBRATION", "LOG_ODDS", "Explanation", "Model"]
+__all__ = ["BEFORE_CALIBRATION", "LOG_ODDS", "ChecksColumns", "Explanation", "Model"]
 
 LOG_ODDS = "log-odds"
 BEFORE_CALIBRATION = "log-odds before calibration"
@@ -78,3 +79,14 @@ class Model(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Return the model that `save` wrote; its probabilities are the same bit for bit."""
+
+
+@runtime_checkable
+class ChecksColumns(Protocol):
+    """What a class may offer besides: a model that was read back says whether it is one of these columns."""
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless the model was fitted on `columns`, name to `number` or `category`, in this order.
+
+        So is refused when it is read, and not when a lead is scored, what was made up or mixed up.
+        """

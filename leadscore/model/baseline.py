@@ -1,9 +1,10 @@
 """What every model must beat: the base rate for everyone, or one feature as a ranking."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,13 @@ from leadscore.model.base import Explanation
 from leadscore.model.contract import kinds_of
 from leadscore.model.log_odds import probability_of
 from leadscore.model.registry import register_model
-from leadscore.model.state import read_state, require, write_state
+from leadscore.model.state import many_numbers, one_number, read_config, read_state, require, write_state
 
 __all__ = ["Baseline"]
 
 _FILE = "baseline.json"
 _BINS = 20
+_READ: dict[str, Any] = {"base": one_number, "missing": one_number, "centres": many_numbers, "heights": many_numbers}
 _PRIOR_ROWS = 10.0  # a bin's rate is drawn to the base rate as if by ten more rows: never 0, never 1
 
 
@@ -117,9 +119,18 @@ class Baseline:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         saved = read_state(folder / _FILE)
-        model = cls(BaselineModel(**saved.pop("config")), saved.pop("seed"))
-        model._fitted = _Fitted(**saved)
+        model = cls(read_config(BaselineModel, saved.pop("config")), saved.pop("seed"))
+        model._fitted = _Fitted(**{name: _READ[name](value, name) for name, value in saved.items()})
+        centres, heights = model._fitted.centres, model._fitted.heights
+        if np.shape(centres) != (len(heights),) or (np.diff(centres) <= 0).any():
+            raise ValueError("its centres do not rise, or are not as many as its heights")
         return model
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless it was fitted on `columns`."""
+        name = self.config.rank_by
+        if name is not None and columns.get(name) != "number":
+            raise ValueError(f"model.rank_by {name!r} is no number among the manifest's columns")
 
 
 def _monotone(ranking: np.ndarray, labels: np.ndarray, base_rate: float) -> tuple[list[float], list[float]]:

@@ -1,6 +1,7 @@
 """Gradient-boosted trees by LightGBM, with its native categories and its text format."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,8 @@ from leadscore.model.forest import Forest
 from leadscore.model.log_odds import probability_of
 from leadscore.model.monotone import signs
 from leadscore.model.registry import register_model
-from leadscore.model.state import read_state, require, write_state
+from leadscore.model.state import one_number, read_config, read_state, require, write_state
+from leadscore.model.tree_text import checked_trees
 from leadscore.model.weights import ClassWeights
 
 __all__ = ["BoostedTrees"]
@@ -98,7 +100,7 @@ class BoostedTrees:
         text = trained.model_to_string(num_iteration=trained.best_iteration)  # all trees, unless stopped early
         text = re.sub(r"^\[num_threads: .*\]\n", "", text, flags=re.MULTILINE)
         # What predicts now is what is read back later.
-        self._fitted = _Fitted(lightgbm.Booster(model_str=text), text, levels, weights.shift)
+        self._fitted = _Fitted(_booster(text), text, levels, weights.shift)
         self.warnings = [] if _splits(trained) else [_no_split(self.config, len(X))]
         if held_out is not None and trained.best_iteration == self.config.n_estimators:
             self.warnings.append(
@@ -177,17 +179,38 @@ class BoostedTrees:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        import lightgbm
-
         saved = read_state(folder / _REST)
-        model = cls(LightgbmModel(**saved["config"]), saved["seed"])
+        model = cls(read_config(LightgbmModel, saved["config"]), saved["seed"])
         text = (folder / _TREES).read_text(encoding="ascii")
         try:
-            booster = lightgbm.Booster(model_str=text)
-        except lightgbm.basic.LightGBMError as error:
-            raise ModelError(f"lightgbm cannot read {folder / _TREES}: {error}") from error
-        model._fitted = _Fitted(booster, text, saved["levels"], saved.get("shift", 0.0))
+            booster = _booster(text)
+        except ValueError as error:
+            raise ModelError(f"{folder / _TREES} is not a model of lightgbm's: {error}") from None
+        shift = one_number(saved.get("shift", 0.0), "shift")
+        model._fitted = _Fitted(booster, text, {name: _levels(each) for name, each in saved["levels"].items()}, shift)
         return model
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless it was fitted on `columns`."""
+        fitted = require(self._fitted, self.name)
+        if set(fitted.levels) != {name for name, kind in columns.items() if kind == "category"}:
+            raise ValueError("its categories are other columns than the manifest's")
+        if fitted.booster.num_feature() != len(columns):
+            raise ValueError(f"its trees have {fitted.booster.num_feature()} columns and the manifest {len(columns)}")
+
+
+def _booster(text: str) -> Any:
+    """Return what predicts; the parameters of the fit, which follow the trees, have no part in it."""
+    import lightgbm
+
+    return lightgbm.Booster(model_str=checked_trees(text))
+
+
+def _levels(saved: Any) -> list[str]:
+    levels = [each for each in saved if isinstance(each, str)] if isinstance(saved, list) else []
+    if levels != saved or len(set(levels)) != len(levels):
+        raise ValueError("a category's levels are not different texts")
+    return levels
 
 
 def _matrix(X: pd.DataFrame, levels: dict[str, list[str]]) -> np.ndarray:

@@ -15,6 +15,7 @@ import pandas as pd
 from leadscore.errors import ModelError
 from leadscore.model.base import BEFORE_CALIBRATION, Explanation
 from leadscore.model.log_odds import bounded, log_odds_of, probability_of
+from leadscore.model.state import many_numbers, one_number, read_state
 
 __all__ = ["FILE", "Calibration", "Isotonic", "Sigmoid", "fit_calibration", "read_calibration"]
 
@@ -35,6 +36,11 @@ class Sigmoid:
     def is_flat(self) -> bool:
         """Whether everyone gets the same probability."""
         return self.slope == 0
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it never falls."""
+        return self.slope >= 0
 
     def apply(self, log_odds: pd.Series) -> pd.Series:
         """Return probabilities."""
@@ -60,6 +66,14 @@ class Isotonic:
     def is_flat(self) -> bool:
         """Whether everyone gets the same probability."""
         return self.rates[0] == self.rates[-1]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it never falls, and ends in probabilities."""
+        if not self.rates or np.shape(self.thresholds) != (len(self.rates),):
+            return False
+        rising = (np.diff(self.thresholds) >= 0).all() and (np.diff(self.rates) >= 0).all()
+        return bool(rising and self.rates[0] >= 0 and self.rates[-1] <= 1)
 
     def apply(self, log_odds: pd.Series) -> pd.Series:
         """Return probabilities."""
@@ -91,15 +105,15 @@ class Calibration:
 
 def read_calibration(folder: Path) -> Calibration:
     """Return what `Calibration.save` wrote."""
-    state: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="ascii"))
+    state = read_state(folder / FILE)
     asked, method = state.pop("asked"), state.pop("method")
     kind: type[Sigmoid | Isotonic] = {each.method: each for each in (Sigmoid, Isotonic)}[method]
-    # a null or a text where a number is due is refused here, not when a lead is scored
-    return Calibration(asked, kind(**{key: _numbers(value) for key, value in state.items()}))
-
-
-def _numbers(value: Any) -> Any:
-    return [float(each) for each in value] if isinstance(value, list) else float(value)
+    # what is no such map is refused here, not when a lead is scored
+    read: Any = one_number if kind is Sigmoid else many_numbers
+    learned = kind(**{key: read(value, key) for key, value in state.items()})
+    if not learned.is_sound:
+        raise ValueError(f"{FILE} is no map that never falls, to probabilities")
+    return Calibration(asked, learned)
 
 
 def fit_calibration(asked: str, p: pd.Series, y: pd.Series) -> tuple[Calibration, list[str]]:

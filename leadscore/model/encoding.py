@@ -1,6 +1,6 @@
 """How one column becomes numbers for a linear model; everything is learned from the training rows alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -8,8 +8,17 @@ import numpy as np
 import pandas as pd
 
 from leadscore.errors import ModelError
+from leadscore.model.state import one_number
 
-__all__ = ["MAX_LEVELS", "CategoryEncoding", "Encoding", "NumberEncoding", "encoding_from", "learn_encoding"]
+__all__ = [
+    "MAX_LEVELS",
+    "CategoryEncoding",
+    "Encoding",
+    "NumberEncoding",
+    "check_encodings",
+    "encoding_from",
+    "learn_encoding",
+]
 
 MAX_LEVELS = 100
 
@@ -135,5 +144,19 @@ def encoding_from(saved: dict[str, Any]) -> Encoding:
     CategoryEncoding(levels=('DE', None), others=0)
     """
     if "levels" in saved:
-        return CategoryEncoding(tuple(saved["levels"]), saved["others"])
-    return NumberEncoding(**saved)
+        levels = tuple(saved["levels"])
+        texts = all(each is None or isinstance(each, str) for each in levels)
+        if len(set(levels)) != len(levels) or not texts or isinstance(saved["levels"], str):
+            raise ValueError("a category's levels are not different texts")
+        return CategoryEncoding(levels, int(saved["others"]))
+    median, mean, scale = (one_number(saved[name], name) for name in ("median", "mean", "scale"))
+    if not scale:
+        raise ValueError("a number's scale is 0")
+    return NumberEncoding(median, mean, scale, bool(saved["flags_missing"]))
+
+
+def check_encodings(encodings: Mapping[str, Encoding], columns: Mapping[str, str]) -> None:
+    """Raise a ValueError unless each encoding is that of its column's kind, `number` or `category`."""
+    kinds = {NumberEncoding: "number", CategoryEncoding: "category"}
+    if {name: kinds[type(each)] for name, each in encodings.items()} != dict(columns):
+        raise ValueError("its encodings are of other columns than the manifest's")

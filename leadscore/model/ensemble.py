@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,10 +10,10 @@ import pandas as pd
 
 from leadscore.config.schema import EnsembleModel, ModelConfig
 from leadscore.errors import ModelError
-from leadscore.model.base import Explanation, Model
+from leadscore.model.base import ChecksColumns, Explanation, Model
 from leadscore.model.log_odds import bounded, log_odds_of, probability_of
 from leadscore.model.registry import register_model, registration_of
-from leadscore.model.state import read_state, require, write_state
+from leadscore.model.state import read_config, read_state, require, write_state
 
 __all__ = ["Ensemble"]
 
@@ -48,7 +48,8 @@ class Ensemble:
     def libraries(self) -> list[str]:
         """The packages that do the members' work."""
         named = [registration_of(member.name).library for member in self.config.members.values()]
-        return [each for each in named if each is not None]
+        own = [each for _, model in self._unfitted() for each in getattr(model, "libraries", [])]
+        return [each for each in (*named, *dict.fromkeys(own)) if each is not None]
 
     def _unfitted(self) -> Iterator[tuple[str, Model]]:
         # by label: the order in which members are written has no place in a run's name, so it moves no last bit
@@ -104,15 +105,22 @@ class Ensemble:
         saved = read_state(folder / _FILE)
         members = {label: _config(member) for label, member in saved["config"].pop("members").items()}
         model = cls(EnsembleModel(**saved["config"], members=members), saved["seed"])
+        asked = len(members) * model.config.seeds
+        if asked != saved["members"] or not 0 < asked < len(list(folder.iterdir())):
+            raise ValueError(f"{saved['members']} members are saved and {asked} were asked for")
         kinds = [type(each) for _, each in model._unfitted()]
-        if len(kinds) != saved["members"]:
-            raise ValueError(f"{saved['members']} members are saved and {len(kinds)} were asked for")
         model._fitted = [_load(kind, folder, f"{number}-") for number, kind in enumerate(kinds)]
         return model
 
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless each member that can tell was fitted on `columns`."""
+        for model in require(self._fitted, self.name):
+            if isinstance(model, ChecksColumns):
+                model.check_columns(columns)
+
 
 def _config(member: dict[str, Any]) -> ModelConfig:
-    return registration_of(member["name"]).config(**member)
+    return read_config(registration_of(member["name"]).config, member)
 
 
 def _load(kind: Any, folder: Path, prefix: str) -> Model:

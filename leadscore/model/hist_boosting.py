@@ -4,6 +4,7 @@ scikit-learn saves a model only as a pickle, or through a package that reads its
 so they are written as JSON instead, and reading them runs no code of a file.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -15,10 +16,10 @@ from leadscore.config.schema import HistGradientBoostingModel
 from leadscore.errors import ModelError
 from leadscore.model.base import Explanation
 from leadscore.model.contract import kinds_of
-from leadscore.model.encoding import CategoryEncoding, encoding_from
+from leadscore.model.encoding import CategoryEncoding, check_encodings, encoding_from
 from leadscore.model.monotone import signs
 from leadscore.model.registry import register_model
-from leadscore.model.state import read_state, require, write_state
+from leadscore.model.state import one_number, read_config, read_state, require, write_state
 from leadscore.model.trees import Tree
 from leadscore.model.weights import ClassWeights
 
@@ -155,10 +156,18 @@ class HistGradientBoosting:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         saved = read_state(folder / _FILE)
-        model = cls(HistGradientBoostingModel(**saved["config"]), saved["seed"])
+        model = cls(read_config(HistGradientBoostingModel, saved["config"]), saved["seed"])
         encodings: dict[str, Any] = {name: encoding_from(each) for name, each in saved["encodings"].items()}
-        model._fitted = _Fitted(float(saved["base"]), encodings, [Tree.from_json(tree) for tree in saved["trees"]])
+        base = one_number(saved["base"], "base")
+        model._fitted = _Fitted(base, encodings, [Tree.from_json(tree) for tree in saved["trees"]])
         return model
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless it was fitted on `columns`."""
+        fitted = require(self._fitted, self.name)
+        check_encodings(fitted.encodings, {name: kind for name, kind in columns.items() if kind == "category"})
+        if max((tree.width for tree in fitted.trees), default=0) > len(columns):
+            raise ValueError(f"a tree splits a column that is none of the {len(columns)}")
 
 
 def _matrix(X: pd.DataFrame, encodings: dict[str, CategoryEncoding]) -> np.ndarray:

@@ -1,9 +1,10 @@
 """Logistic regression that can be read: every number of the fitted model lies in one JSON file."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,17 @@ import pandas as pd
 from leadscore.config.schema import LogisticModel
 from leadscore.model.base import Explanation
 from leadscore.model.contract import kinds_of
-from leadscore.model.encoding import MAX_LEVELS, CategoryEncoding, Encoding, encoding_from, learn_encoding
+from leadscore.model.encoding import (
+    MAX_LEVELS,
+    CategoryEncoding,
+    Encoding,
+    check_encodings,
+    encoding_from,
+    learn_encoding,
+)
 from leadscore.model.log_odds import probability_of
 from leadscore.model.registry import register_model
-from leadscore.model.state import read_state, require, write_state
+from leadscore.model.state import many_numbers, one_number, read_config, read_state, require, write_state
 from leadscore.model.weights import ClassWeights
 
 __all__ = ["LogisticRegression"]
@@ -123,10 +131,20 @@ class LogisticRegression:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
         saved = read_state(folder / _FILE)
-        model = cls(LogisticModel(**saved["config"]), saved["seed"])
-        terms = {
-            name: _Term(encoding_from(term["encoding"]), np.array(term["coefficients"], dtype=float), term["centre"])
-            for name, term in saved["terms"].items()
-        }
-        model._fitted = _Fitted(saved["base"], terms)
+        model = cls(read_config(LogisticModel, saved["config"]), saved["seed"])
+        terms = {name: _read_term(name, term) for name, term in saved["terms"].items()}
+        model._fitted = _Fitted(one_number(saved["base"], "base"), terms)
         return model
+
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless it was fitted on `columns`."""
+        terms = require(self._fitted, self.name).terms
+        check_encodings({name: term.encoding for name, term in terms.items()}, columns)
+
+
+def _read_term(name: str, saved: dict[str, Any]) -> _Term:
+    encoding = encoding_from(saved["encoding"])
+    coefficients = np.array(many_numbers(saved["coefficients"], f"a coefficient of {name!r}"))
+    if coefficients.shape != (encoding.width,):
+        raise ValueError(f"{name!r} has not {encoding.width} coefficients")
+    return _Term(encoding, coefficients, one_number(saved["centre"], f"the centre of {name!r}"))

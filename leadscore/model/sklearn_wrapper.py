@@ -1,6 +1,6 @@
 """Any scikit-learn classifier as a model: built by a function of yours, saved by skops, its types checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -11,25 +11,16 @@ import pandas as pd
 from leadscore.errors import ModelError
 from leadscore.model.base import Explanation
 from leadscore.model.contract import kinds_of
-from leadscore.model.encoding import CategoryEncoding, Encoding, encoding_from, learn_encoding
+from leadscore.model.encoding import CategoryEncoding, Encoding, check_encodings, encoding_from, learn_encoding
 from leadscore.model.log_odds import log_odds_of, probability_of
 from leadscore.model.registry import registration_of
-from leadscore.model.state import read_state, require, write_state
+from leadscore.model.skops_file import read_estimator, require_skops, written_estimator
+from leadscore.model.state import many_numbers, read_config, read_state, require, write_state
 
-__all__ = ["TRUSTED", "SklearnModel", "sklearn_wrapper"]
+__all__ = ["SklearnModel", "sklearn_wrapper"]
 
 _ESTIMATOR, _REST = "estimator.skops", "sklearn.json"
 _COMPARED = 1_000  # training rows on which an estimator proves to be linear
-
-# What an estimator may be made of besides what skops knows to be harmless. It stands here and nowhere else: a saved
-# model has no say in what is trusted. None of these runs code of a file; a forged Tree could still crash Python.
-TRUSTED = (
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
-    "sklearn.tree._tree.Tree",
-    "sklearn.utils._bunch.Bunch",
-)
 
 
 @dataclass(frozen=True)
@@ -81,6 +72,7 @@ class SklearnModel:
     """
 
     name: str
+    libraries = ("skops",)
 
     def __init__(self, config: Any, seed: int) -> None:
         self.config = config
@@ -94,7 +86,7 @@ class SklearnModel:
 
     def fit(self, X: pd.DataFrame, y: pd.Series) -> Self:
         """Learn the encoding and fit; an estimator that could not be read back is refused here."""
-        _skops()  # refused before an hour of fitting
+        require_skops()  # refused before an hour of fitting
         encodings = {name: learn_encoding(X[name], kind) for name, kind in kinds_of(X).items()}
         encoded = _encode(X, encodings)
         estimator = self.build(self.config, self.seed)
@@ -104,8 +96,9 @@ class SklearnModel:
             estimator.fit(encoded, y.to_numpy())
         except ValueError as error:
             raise ModelError(f"scikit-learn cannot fit {self.name} on {len(X)} rows: {error}") from error
-        saved = _skops().dumps(estimator)
-        estimator = _read(saved, self.name)  # what predicts now is what is read back later
+        saved = written_estimator(estimator)
+        # what predicts now is what is read back later
+        estimator = read_estimator(saved, encoded.shape[1], f"{self.name}: {_ESTIMATOR}")
         linear = _is_linear(estimator, encoded[:_COMPARED])
         self._fitted = _Fitted(estimator, saved, encodings, _encode(_typical(X, encodings), encodings)[0], linear)
         return self
@@ -138,34 +131,22 @@ class SklearnModel:
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote; an estimator of types that are not trusted is refused before it is built."""
         saved, content = read_state(folder / _REST), (folder / _ESTIMATOR).read_bytes()
-        model = cls(registration_of(cls.name).config(**saved["config"]), saved["seed"])
+        model = cls(read_config(registration_of(cls.name).config, saved["config"]), saved["seed"])
         encodings = {name: encoding_from(each) for name, each in saved["encodings"].items()}
-        typical = np.array(saved["typical"], dtype=float)
-        model._fitted = _Fitted(_read(content, cls.name), content, encodings, typical, bool(saved["linear"]))
+        typical = np.array(many_numbers(saved["typical"], "typical"))
+        width = sum(encoding.width for encoding in encodings.values())
+        if typical.shape != (width,):
+            raise ValueError(f"the typical lead has not {width} numbers")
+        estimator = read_estimator(content, width, f"{cls.name}: {_ESTIMATOR}")
+        linear = bool(saved["linear"])
+        if linear and np.shape(getattr(estimator, "coef_", 0)) != (1, width):
+            raise ValueError(f"a linear classifier has {width} coefficients")
+        model._fitted = _Fitted(estimator, content, encodings, typical, linear)
         return model
 
-
-def _skops() -> Any:
-    try:
-        import skops.io
-    except ImportError:
-        msg = "a wrapped scikit-learn model is saved by skops, which is not installed: pip install 'leadscore[skops]'"
-        raise ModelError(msg) from None
-    return skops.io
-
-
-def _read(content: bytes, name: str) -> Any:
-    skops = _skops()
-    try:
-        untrusted = sorted(set(skops.get_untrusted_types(data=content)) - set(TRUSTED))
-        if not untrusted:
-            return skops.loads(content, trusted=list(TRUSTED))
-    except Exception as error:  # whatever a damaged or foreign file makes of its reader
-        raise ModelError(f"{name}: {_ESTIMATOR} cannot be read ({type(error).__name__}: {error})") from None
-    raise ModelError(
-        f"{name}: {_ESTIMATOR} has {len(untrusted)} types that leadscore does not trust: {', '.join(untrusted)}; "
-        f"nothing of it was built. Which types are trusted is fixed in leadscore's code."
-    )
+    def check_columns(self, columns: Mapping[str, str]) -> None:
+        """Raise a ValueError unless it was fitted on `columns`."""
+        check_encodings(require(self._fitted, self.name).encodings, columns)
 
 
 def _encode(X: pd.DataFrame, encodings: dict[str, Encoding]) -> np.ndarray:
@@ -189,7 +170,15 @@ def _typical(X: pd.DataFrame, encodings: dict[str, Encoding]) -> pd.DataFrame:
 
 
 def _positive(estimator: Any, encoded: np.ndarray) -> np.ndarray:
-    p: np.ndarray = np.asarray(estimator.predict_proba(encoded)[:, 1], dtype=np.float64)
+    try:
+        with np.errstate(over="ignore"):  # said below
+            p: np.ndarray = np.asarray(estimator.predict_proba(encoded)[:, 1], dtype=np.float64)
+    except (ValueError, IndexError) as error:  # a number too large for its float32, say
+        largest = np.abs(encoded).max()
+        raise ModelError(
+            f"{type(estimator).__name__} cannot score these {len(encoded)} rows, whose scaled numbers reach "
+            f"{largest:.3g}: {' '.join(str(error).split())}"
+        ) from error
     return p
 
 

@@ -5,12 +5,15 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from leadscore.config.schema import EnsembleModel, ModelConfig
 from leadscore.errors import ModelError
 
-__all__ = ["read_state", "require", "write_state"]
+__all__ = ["many_numbers", "one_number", "read_config", "read_state", "require", "write_state"]
 
 State = TypeVar("State")
+C = TypeVar("C", bound=ModelConfig)
 
 
 def write_state(path: Path, config: ModelConfig, seed: int, state: dict[str, Any]) -> None:
@@ -25,17 +28,49 @@ def write_state(path: Path, config: ModelConfig, seed: int, state: dict[str, Any
 
 
 def _kept(config: ModelConfig) -> dict[str, Any]:
-    unsaved = {item.name for item in fields(config) if item.metadata.get("identity") is False}
-    kept = {key: value for key, value in asdict(config).items() if key not in unsaved}
+    kept = {key: value for key, value in asdict(config).items() if key not in _unsaved(type(config))}
     if isinstance(config, EnsembleModel):
         kept["members"] = {label: _kept(member) for label, member in config.members.items()}
     return kept
 
 
+def _unsaved(kind: type[ModelConfig]) -> set[str]:
+    return {item.name for item in fields(kind) if item.metadata.get("identity") is False}
+
+
+def read_config(kind: type[C], saved: dict[str, Any]) -> C:
+    """Return the config that `write_state` wrote; a key that it leaves out is a ValueError."""
+    unsaved = _unsaved(kind) & set(saved)
+    if unsaved:
+        raise ValueError(f"{', '.join(sorted(unsaved))} cannot change a prediction, and is not saved")
+    return kind(**saved)
+
+
 def read_state(path: Path) -> dict[str, Any]:
     """Return what `write_state` wrote."""
-    state: dict[str, Any] = json.loads(path.read_text(encoding="ascii"))
+    state: dict[str, Any] = json.loads(path.read_text(encoding="ascii"), parse_constant=_no_number)
     return state
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number that leadscore writes")
+
+
+def one_number(saved: Any, what: str) -> float:
+    """Return a saved number; a ValueError when it is none, or not finite."""
+    return float(_finite(saved, what, 0))
+
+
+def many_numbers(saved: Any, what: str) -> list[float]:
+    """Return a saved list of numbers; a ValueError when one of them is none, or not finite."""
+    return list(map(float, _finite(saved, what, 1)))
+
+
+def _finite(saved: Any, what: str, dimensions: int) -> np.ndarray:
+    array: np.ndarray = np.array(saved, dtype=np.float64)
+    if array.ndim != dimensions or not np.isfinite(array).all():
+        raise ValueError(f"{what} is {'no finite number' if dimensions == 0 else 'no list of finite numbers'}")
+    return array
 
 
 def require(state: State | None, name: str) -> State:

@@ -101,6 +101,11 @@ class Tree:
             left[here] = np.isin(x[here], codes)
         return left
 
+    @property
+    def width(self) -> int:
+        """Return how many columns it needs."""
+        return int(self.feature.max()) + 1
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
         return {**{name: getattr(self, name).tolist() for name in _ARRAYS}, "categories": self.categories}
@@ -113,10 +118,15 @@ class Tree:
             name: np.array(saved[name], dtype=kind) for name, kind in zip(_ARRAYS, kinds, strict=True)
         }
         n, inner = len(arrays["feature"]), arrays["feature"] != LEAF
+        if not n or any(array.shape != (n,) for array in arrays.values()):
+            raise ValueError("a tree has no node, or its arrays do not have one value each for a node")
+        if (arrays["feature"] < LEAF).any() or not np.isfinite([arrays["threshold"], arrays["value"]]).all():
+            raise ValueError("a node splits no column, or its threshold or value is not finite")
         for child in (arrays["left"][inner], arrays["right"][inner]):
             if not ((child > np.flatnonzero(inner)) & (child < n)).all():  # a walk must come to an end
                 raise ValueError("a node's children do not come after it")
-        return cls(**arrays, categories={int(node): codes for node, codes in saved["categories"].items()})
+        categories = {int(node): [int(code) for code in codes] for node, codes in saved["categories"].items()}
+        return cls(**arrays, categories=categories)
 
 
 def _codes(bitset: np.ndarray) -> list[int]:

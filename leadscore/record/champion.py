@@ -57,6 +57,9 @@ class Entry:
         `condition`, `passed` and `sentence` of each condition of a promotion.
     forced : bool
         Whether it was promoted although a condition failed.
+    model_sha256 : str or None
+        Of the manifest of its model at that time: what scores as champion is what was promoted. None where it could
+        not be read, and in entries older than this field.
     """
 
     time: datetime
@@ -72,6 +75,7 @@ class Entry:
     verdict: dict[str, Any] | None
     gate: list[dict[str, Any]]
     forced: bool
+    model_sha256: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -195,6 +199,7 @@ def enter_promotion(
     verdict: dict[str, Any] | None,
     gate: list[dict[str, Any]],
     forced: bool,
+    model_sha256: str | None,
 ) -> Entry | None:
     """Append a promotion, unless another entry came after `before`; then return None, for it was judged on that.
 
@@ -220,6 +225,7 @@ def enter_promotion(
             verdict=verdict,
             gate=gate,
             forced=forced,
+            model_sha256=model_sha256,
         )
         append_json(file, _row(entry, root))
     return entry
@@ -253,11 +259,12 @@ def _entry(line: bytes, root: Path) -> Entry | None:
             return None
         row["gate"] = [{name: each[name] for name in ("condition", "passed", "sentence")} for each in row["gate"]]
         row["verdict"] = row["verdict"] and {name: row["verdict"][name] for name in ("answer", "sentence")}
+        row.setdefault("model_sha256", None)
         known = {field.name: row[field.name] for field in fields(Entry)}  # a later leadscore may write more
         known["time"] = parse_instant(row["time"])
         known["previous"] = None if row["previous"] is None else parse_instant(row["previous"])
         return Entry(**{**known, "folder": Path(os.path.normpath(root / row["folder"]))})
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ __all__ = ["Run", "all_runs", "champion_of", "open_run", "read_run", "run_folder
 log = logging.getLogger(__name__)
 
 CHAMPION = "champion"
+MOST_VALUES = 100_000  # of a config
 _LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
 _PREFIX = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
 
@@ -32,10 +33,16 @@ class Run:
     folder : Path
     identity : dict
         As in `identity.json`.
+    promoted : str or None
+        The sha256 of the model's manifest as it was when the run became champion; None where it was not opened so.
+    other_versions : bool
+        Read the model although another major version of leadscore or of its library saved it.
     """
 
     folder: Path
     identity: dict[str, Any]
+    promoted: str | None = None
+    other_versions: bool = False
 
     @property
     def run_id(self) -> str:
@@ -48,7 +55,11 @@ class Run:
         import yaml
 
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # LibYAML's, ten times as fast, where PyYAML has it
-        return self._mapping(CONFIG, lambda content: yaml.load(content, Loader=loader), yaml.YAMLError)  # noqa: S506
+
+        def parse(content: bytes) -> Any:
+            return _bounded(yaml.load(content, Loader=loader))  # noqa: S506 - one of the two safe ones
+
+        return self._mapping(CONFIG, parse, yaml.YAMLError)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -94,23 +105,29 @@ class Run:
         """The saved model, checked to the last byte before it is parsed."""
         from leadscore.model import load_model
 
-        return load_model(self.folder / MODEL)
+        return load_model(self.folder / MODEL, sha256=self._model_sha256, other_versions=self.other_versions)
 
     @cached_property
     def serving(self) -> Any:
         """A `Serving`: what the saved model knows of its training; checked as `model` is."""
         from leadscore.model import load_serving
 
-        return load_serving(self.folder / MODEL)
+        return load_serving(self.folder / MODEL, sha256=self._model_sha256)
+
+    @property
+    def _model_sha256(self) -> str | None:
+        """Of the model's manifest, as it was recorded elsewhere; None of runs that did not record it yet."""
+        return self.promoted or self.identity.get("model_sha256")
 
     def _json(self, name: str) -> dict[str, Any]:
-        return self._mapping(name, json.loads, ValueError)
+        return self._mapping(name, json.loads)
 
-    def _mapping(self, name: str, parse: Callable[[bytes], Any], fault: type[Exception]) -> dict[str, Any]:
+    def _mapping(self, name: str, parse: Callable[[bytes], Any], *faults: type[Exception]) -> dict[str, Any]:
         path = self._file(name)
+        expected: tuple[type[Exception], ...] = (OSError, ValueError, RecursionError, *faults)
         try:
             loaded = parse(path.read_bytes())
-        except (OSError, fault) as error:
+        except expected as error:
             raise RecordError(f"{path} cannot be read: {error}") from None
         if not isinstance(loaded, dict):
             raise RecordError(f"{path} cannot be read: it holds no mapping")
@@ -118,6 +135,7 @@ class Run:
 
     def _file(self, name: str) -> Path:
         path = self.folder / name
+        _refuse_link(path)
         if not path.is_file():
             raise RecordError(f"run {self.run_id} has no {name} in {self.folder}: it did not get that far")
         return path
@@ -196,7 +214,7 @@ def run_of(entry: Entry) -> Run:
     run = read_run(entry.folder)
     if run.run_id != entry.run_id:
         raise RecordError(f"{entry.folder} should hold run {entry.run_id}, and holds {run.run_id}")
-    return run
+    return replace(run, promoted=entry.model_sha256)
 
 
 def all_runs(roots: Sequence[str | Path] = ("outputs", "multirun")) -> list[Run]:
@@ -263,13 +281,34 @@ def read_run(folder: Path) -> Run:
     Raises
     ------
     RecordError
-        When its `identity.json` is missing or damaged.
+        When its `identity.json` is missing or damaged, or the folder or that file is a link.
     """
     path = folder / IDENTITY
+    _refuse_link(folder)
+    _refuse_link(path)
     try:
         identity = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RecordError(f"{path} cannot be read: {error}") from None
     if not isinstance(identity, dict) or "run_id" not in identity:
         raise RecordError(f"{path} is no run's identity: it has no run_id")
     return Run(folder, identity)
+
+
+def _bounded(loaded: Any) -> Any:
+    """Refuse what a few lines of YAML, each naming the one before it ten times, can stand for."""
+    waiting, seen = [loaded], 0
+    while waiting:
+        seen += 1
+        if seen > MOST_VALUES:
+            raise ValueError(f"it stands for more than {MOST_VALUES:,} values")
+        each = waiting.pop()
+        waiting += each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+    return loaded
+
+
+def _refuse_link(path: Path) -> None:
+    if path.is_symlink():
+        raise RecordError(
+            f"{path} is a link, to {os.path.realpath(path)}: name the run's own folder; no link is followed"
+        )

@@ -46,13 +46,18 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file aside and put it in place by one rename: whoever reads it sees the old one or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("wb") as file:
+        with open(temporary, "wb", opener=_not_for_all) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _not_for_all(path: str, flags: int) -> int:
+    """Open a file that not everybody may write, whatever the umask is."""
+    return os.open(path, flags, 0o664)
 
 
 def mend_tail(path: Path, file: Any, is_row: Callable[[bytes], bool]) -> None:
@@ -123,6 +128,6 @@ def read_json_rows(path: Path) -> list[dict[str, Any]]:
 def _row(line: bytes) -> dict[str, Any] | None:
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None

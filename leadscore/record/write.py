@@ -103,8 +103,8 @@ def write_features(shelf: Shelf, dataset: Dataset) -> None:
     shelf.text(FEATURES, "\n".join(lines) + "\n")
 
 
-def write_run(shelf: Shelf, run: TrainedRun, serving: Serving) -> None:
-    """Write the predictions, metrics, checks and the model with what scoring needs beside it."""
+def write_run(shelf: Shelf, run: TrainedRun, serving: Serving) -> str:
+    """Write predictions, metrics, checks and the model with what scoring needs; return the model's manifest's sha256."""
     from leadscore.model.store import SERVING, save_model
 
     shelf.parquet(PREDICTIONS, run.predictions)
@@ -112,8 +112,9 @@ def write_run(shelf: Shelf, run: TrainedRun, serving: Serving) -> None:
         shelf.parquet(VALUES, values)
     shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks], "audit": _audit(run)})
     extra = {"fold": run.folds[-1].number, "seed": run.config.seed}
-    save_model(run.model, shelf.folder / MODEL, extra, {SERVING: serving.to_json()})
+    manifest = save_model(run.model, shelf.folder / MODEL, extra, {SERVING: serving.to_json()})
     shelf.json(METRICS, metrics_of(run))
+    return str(manifest["sha256"])
 
 
 def metrics_of(run: TrainedRun) -> dict[str, Any]:
