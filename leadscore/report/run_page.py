@@ -16,7 +16,7 @@ from leadscore.split import draw_folds, legend
 
 __all__ = ["render_report", "write_report"]
 
-TEMPLATE = Path(__file__).with_name("report.html.j2")
+TEMPLATE = Path(__file__).with_name("templates") / "run_old.html.j2"
 
 
 def write_report(shelf: Shelf, identity: Mapping[str, Any], run: TrainedRun) -> None:
