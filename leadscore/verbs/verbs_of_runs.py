@@ -43,13 +43,19 @@ def _diff(group: Any) -> None:
     )
     diff.add_argument("--metric", default="auc", metavar="NAME", help="what is compared (auc)")
     add_roots(diff)
-    diff.add_argument("--md", action="store_true", help="Markdown, for a pull request")
+    form = diff.add_mutually_exclusive_group()
+    form.add_argument("--md", action="store_true", help="Markdown, for a pull request")
+    form.add_argument(
+        "--html",
+        metavar="[FILE.html]",
+        help="one self-contained page with pictures (default: comparisons/A..B.html in the first root)",
+    )
+    form.add_argument("--json", action="store_true", help="for programs")
     diff.add_argument(
         "--exit-code",
         action="store_true",
         help="leave with 0 when nothing moved, 1 when something did, 2 when the runs cannot be compared",
     )
-    add_json(diff)
 
 
 def _verify(group: Any) -> None:
