@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from leadscore.config.schema import Config, ModelConfig
 from leadscore.errors import ConfigError, LeadscoreError, WindowError
 from leadscore.preparing import Step, load_checked, model_table
+from leadscore.reporting import draw_report, judge_against_champion
 from leadscore.results import Dataset, TrainedRun, Windows
 from leadscore.times import parse_duration
 from leadscore.training import train_model
@@ -339,15 +340,15 @@ def run(
             shelf.json(IDENTITY, identity)
         except BaseException as error:
             record_failure(shelf, tracker, identity, error)
+            if config.report and isinstance(error, Exception):  # who presses Ctrl-C waits for nothing
+                draw_report(folder, step)
             raise
         where = record_run(shelf, tracker)
         if tell is not None:
             tell(trained, folder, identity, where)
         if config.report:
-            from leadscore.report import write_report
-
-            step("drawing the report")
-            write_report(shelf, identity, trained)
+            judge_against_champion(shelf, root)
+            draw_report(folder, step)
     tracker.mirror(folder)
     return trained
 

@@ -38,8 +38,16 @@ ROOMS = {
     "record",
     "report",
 }
-# The exceptions: the record and the report draw folds and list metrics, the model room writes its own folder.
-ALLOWED = {("record", "split"), ("record", "model"), ("report", "split"), ("report", "record"), ("report", "evaluate")}
+# The exceptions: the record draws folds and reads models; the report reads a recorded run, lists metrics with their
+# declarations, takes intervals and says reasons.
+ALLOWED = {
+    ("record", "split"),
+    ("record", "model"),
+    ("report", "record"),
+    ("report", "evaluate"),
+    ("report", "compare"),
+    ("report", "explain"),
+}
 # They know the way: doors call the pipeline, the pipeline walks through the rooms.
 WALKERS = {
     "pipeline",
@@ -53,6 +61,7 @@ WALKERS = {
     "changes",
     "confirmation",
     "repetition",
+    "reporting",
     "promotion",
     "door",
     "train",

@@ -12,6 +12,7 @@ from typing import Any
 
 from leadscore.errors import RecordError, examples
 from leadscore.record.champion import Entry, champion_at, no_champion
+from leadscore.record.shelf import CHAMPION as AGAINST
 from leadscore.record.shelf import CHECKS, CODE, CONFIG, DATA, IDENTITY, METRICS, MODEL, PREDICTIONS, VALUES, WINDOWS
 
 __all__ = ["Run", "all_runs", "champion_of", "open_run", "read_run", "run_folders", "run_of"]
@@ -64,6 +65,11 @@ class Run:
     def windows(self) -> dict[str, Any]:
         """As in `windows.json`."""
         return self._json(WINDOWS)
+
+    @cached_property
+    def against_champion(self) -> dict[str, Any]:
+        """As in `champion.json`: the verdict against the champion when it was trained."""
+        return self._json(AGAINST)
 
     @cached_property
     def code(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from leadscore.errors import RecordError
 from leadscore.record.lines import write_whole
 
 __all__ = [
+    "CHAMPION",
     "CHECKS",
     "CODE",
     "CONFIG",
@@ -42,6 +43,7 @@ METRICS = "metrics.json"
 PREDICTIONS = "predictions.parquet"
 FEATURES = "features.md"
 VALUES = "features.parquet"  # the features' values of the validation rows
+CHAMPION = "champion.json"  # the run against the champion of its day; none where there was none to compare with
 REPORT = "report.html"
 MIRRORS = "mirrors.json"  # which copies of the run exist elsewhere; written last
 MODEL = "model"

@@ -48,6 +48,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+PERIODS = 30  # at most, of the observations over time
 DICTIONARY = ("column", "meaning", "reads", "window", "unit", "without such rows", "missing means")
 ROW_SCHEMA = {
     "version": 1,
@@ -83,6 +84,7 @@ def write_windows(shelf: Shelf, windows: Windows) -> None:
             "validation": windows.config.validation.name,
             "seal": None if seal is None else {"data_set": data_set(windows.config.data), **seal.to_json()},
             "folds": [_fold(fold, rows) for fold in windows.folds],
+            "over_time": _over_time(rows["as_of"], rows["label"]),
             "picture": draw_folds(windows.folds).splitlines(),
             "caveats": caveats(windows.folds, rows),
         },
@@ -207,6 +209,25 @@ def _fold(fold: Fold | UnitFold, rows: Any) -> dict[str, Any]:
         "rows": {"train": int(train.sum()), "purged": int(fold.purged(rows).sum()), "valid": int(valid.sum())},
         "positives": {"train": int(label[train].sum()), "valid": int(label[valid].sum())},
     }
+
+
+def _over_time(as_of: Any, label: Any) -> list[dict[str, Any]]:
+    """Return how many observations, and how many that converted, each of some equal periods of whole days has."""
+    import numpy as np
+    import pandas as pd
+
+    if as_of.empty:
+        return []
+    first = as_of.min().floor("D")
+    length = pd.Timedelta(days=max((as_of.max() - first).days // PERIODS + 1, 1))
+    period = ((as_of - first) // length).to_numpy()
+    n = np.bincount(period)
+    positives = np.bincount(period, weights=label.to_numpy())
+    return [
+        {"start": (first + number * length).isoformat(), "end": (first + (number + 1) * length).isoformat()}
+        | {"rows": int(n[number]), "positives": int(positives[number])}
+        for number in range(len(n))
+    ]
 
 
 def dictionary_cells(step: "Planned") -> dict[str, str]:

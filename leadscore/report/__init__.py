@@ -2,6 +2,6 @@
 
 from leadscore.report.page import render_page
 from leadscore.report.picture import Picture
-from leadscore.report.run_page import write_report
+from leadscore.report.run_page import render_run, write_run_page
 
-__all__ = ["Picture", "render_page", "write_report"]
+__all__ = ["Picture", "render_page", "render_run", "write_run_page"]

@@ -99,8 +99,12 @@ def ranked_curves(fold: "pd.DataFrame", *, band: bool = True) -> dict[str, Bande
         if 0 < (weights * label).sum() < weights.sum():
             for name, (_, y) in _curves(label, weights, ends).items():
                 drawn[name].append(y)
-    bands = {name: np.percentile(curves, [2.5, 97.5], axis=0) for name, curves in drawn.items()}
-    return {name: Banded(x, y, *bands[name], draws=len(drawn[name])) for name, (x, y) in plain.items()}
+    return {name: _banded(x, y, drawn[name]) for name, (x, y) in plain.items()}
+
+
+def _banded(x: Array, y: Array, curves: list[Array]) -> Banded:
+    low, high = np.percentile(curves, [2.5, 97.5], axis=0)
+    return Banded(x, y, low, high, len(curves))
 
 
 def _draws(lead: Array) -> Iterator[Array]:

@@ -15,7 +15,9 @@ class Picture:
     key : str
         Its name in the page: one of its kind there, letters and dashes, nothing that a user has written.
     title : str
-        What it shows, with n and the unit.
+        What it shows.
+    of : str
+        The rows it is drawn from, with n.
     said : str
         What it says, for whoever does not see it.
     svg : str
@@ -30,9 +32,15 @@ class Picture:
 
     key: str
     title: str
+    of: str
     said: str
     svg: str = ""
     headings: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     note: str = ""
     wide: bool = False
+
+    @property
+    def name(self) -> str:
+        """The title with its rows."""
+        return f"{self.title}: {self.of}" if self.of else self.title

@@ -1,54 +1,152 @@
-"""`report.html`: one self-contained page a run, in the order of a reader's questions.
+"""`report.html`: one page a run, in the order of a reader's questions.
 
-No script, no font, no request: it opens from disk, from a CI artifact and in a mail.
+Drawn from the run's folder and nothing else: the same run has the same page, byte for byte, also years later.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from leadscore.errors import RecordError
+from leadscore.evaluate import METRICS
+from leadscore.record.find import Run
+from leadscore.record.lines import write_whole
+from leadscore.record.shelf import REPORT
+from leadscore.report.asked import hashes, questions, rows_in_and_out, stopped_at, windows_picture
+from leadscore.report.columns import drift_picture, read_columns
+from leadscore.report.page import render_page
+from leadscore.report.parts import Parts, read_parts
+from leadscore.report.picture import Picture
+from leadscore.report.plots.canvas import can_draw
+from leadscore.report.plots.dots import Dot, dots
+from leadscore.report.quality import FORWARD, compared, folds_picture, quality_pictures, slices_picture, with_interval
+from leadscore.report.why import effect_pictures, example_leads, importance_picture
 
-from leadscore.record.shelf import REPORT, Shelf
-from leadscore.record.write import config_yaml, metrics_of
-from leadscore.results import TrainedRun
-from leadscore.split import draw_folds, legend
-
-__all__ = ["render_report", "write_report"]
-
-TEMPLATE = Path(__file__).with_name("templates") / "run_old.html.j2"
+__all__ = ["render_run", "write_run_page"]
 
 
-def write_report(shelf: Shelf, identity: Mapping[str, Any], run: TrainedRun) -> None:
-    """Draw the run's report onto its shelf."""
-    shelf.text(REPORT, render_report(identity, run))
+def render_run(run: Run) -> str:
+    """Return a run's page, as far as the run got.
+
+    Parameters
+    ----------
+    run : Run
+        From `open_run`; of a failed one the page says what was asked, where it stopped and why.
+
+    Raises
+    ------
+    RecordError
+        When a file of the run is there and cannot be read.
+    """
+    parts = read_parts(run)
+    done = parts.metrics is not None and parts.predictions is not None and parts.config is not None
+    return render_page(
+        "run.html.j2",
+        identity=run.identity,
+        title=_title(parts),
+        drawn=can_draw(),
+        stopped="" if run.identity.get("status") == "done" else stopped_at(parts),
+        checks=parts.checks or [],
+        questions=questions(parts),
+        windows=parts.windows,
+        windows_picture=windows_picture(parts),
+        hashes=hashes(run.identity),
+        repeat=parts.repeat,
+        config=_config_text(run, parts),
+        rows=rows_in_and_out(parts),
+        measured=_measured(parts) if done else None,
+    )
 
 
-def render_report(identity: Mapping[str, Any], run: TrainedRun) -> str:
-    """Return the page; every text that a user may have written is escaped."""
-    from leadscore.evaluate import METRICS
+def write_run_page(run: Run) -> Path:
+    """Draw a run's page into its folder, replacing an earlier one whole; return where it lies."""
+    path = run.folder / REPORT
+    try:
+        write_whole(path, render_run(run).encode())
+    except OSError as error:
+        raise RecordError(f"{path} cannot be written: {error.strerror}") from None
+    return path
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    dataset, last = run.dataset, run.folds[-1]
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        identity=identity,
-        config=run.config,
-        config_yaml=config_yaml(run.config),
-        sets="+".join(run.config.feature_sets) or "custom",
-        tables=dataset.tables,
-        counts=dataset.observations.counts,
-        picture=draw_folds(dataset.folds),
-        legend=legend(dataset.folds),
-        folds=run.folds,
-        declared=METRICS,
-        compared=run.compared,
-        metrics=metrics_of(run),
-        columns=dataset.plan.column_steps,
-        importance=run.importance.head(15).to_dict("records"),
-        strongest=float(run.importance["importance"].max() or 1.0) if len(run.importance) else 1.0,
-        least=run.bands.least,
-        checks=run.checks,
-        warnings=run.warnings,
-        seal=dataset.seal,
-        baselines=list(last.baselines),
+
+def _title(parts: Parts) -> str:
+    config = parts.config
+    if config is None:
+        return f"Run {parts.run.run_id}"
+    return f"{config['model']['name']} on {config['data']['name']}"
+
+
+def _config_text(run: Run, parts: Parts) -> str:
+    return (run.folder / "config.yaml").read_text(encoding="utf-8") if parts.config is not None else ""
+
+
+def _measured(parts: Parts) -> dict[str, Any]:
+    """Return what the page shows of a run that was measured."""
+    metrics, config = parts.metrics, parts.config
+    assert metrics is not None
+    assert config is not None
+    columns = read_columns(parts)
+    leads, no_leads = example_leads(parts)
+    last = metrics["folds"][-1]
+    return {
+        "headline": _headline(parts),
+        "champion": parts.champion,
+        "metrics": metrics,
+        "declared": METRICS,
+        "compared": compared(metrics),
+        "later": "later " if config["validation"]["name"] in FORWARD else "",
+        "n_folds": len(metrics["folds"]),
+        "pictures": quality_pictures(parts),
+        "by": [each for each in (folds_picture(parts), slices_picture(parts)) if each is not None],
+        "capacity": last.get("capacity"),
+        "importance": importance_picture(parts),
+        "effects": effect_pictures(parts),
+        "leads": leads,
+        "no_leads": no_leads,
+        "columns": columns,
+        "drift": drift_picture(columns, len(parts.last_fold)),
+        "bands": metrics["bands"],
+        "least": dict(zip("ABCD", (*metrics["bands"]["cuts"], 0.0), strict=True)),
+        "bands_picture": _bands_picture(metrics["bands"], last["base_rate"]),
+    }
+
+
+def _headline(parts: Parts) -> str:
+    """Return how good the run is and how sure that is, one sentence."""
+    metrics, config = parts.metrics, parts.config
+    assert metrics is not None
+    assert config is not None
+    n, positives = (sum(fold[key] for fold in metrics["folds"]) for key in ("n", "positives"))
+    later = "later " if config["validation"]["name"] in FORWARD else ""
+    rows = f"on {n:,} {later}observations, {positives:,} of which converted"
+    if metrics["metrics"]["auc"] is None:
+        reason = metrics["reasons"].get("auc", "no rows")
+        return f"No verdict: the ROC AUC is undefined {rows} ({reason})."
+    sure = metrics["intervals"]["auc"]
+    mean = f", the mean of {len(metrics['folds'])} folds," if len(metrics["folds"]) > 1 else ""
+    unsure = f" How sure that is cannot be said: {sure['reason']}." if sure["low"] is None else ""
+    best = compared(metrics).get("best reachable", {}).get("auc")
+    simulated = f" The best that any model could reach in this simulated world is {best:.3f}." if best else ""
+    return f"ROC AUC {with_interval(sure)}{mean} {rows}.{unsure}{simulated}"
+
+
+def _bands_picture(bands: Mapping[str, Any], base_rate: float) -> Picture | None:
+    kept = [band for band in bands["bands"] if band["n"]]
+    if not kept:
+        return None
+    return dots(
+        Picture(
+            "bands",
+            "What each band converted",
+            f"{sum(band['n'] for band in kept):,} observations",
+            " ".join(
+                f"Band {band['band']}: {band['rate']:.1%} of {band['n']:,} converted, 95% interval "
+                f"{band['low']:.1%} to {band['high']:.1%}."
+                for band in kept
+            ),
+            note="Bars: 95% intervals.",
+        ),
+        [Dot(f"{band['band']} (n = {band['n']:,})", band["rate"], band["low"], band["high"]) for band in kept],
+        "share that converted",
+        reference=(base_rate, f"all {base_rate:.1%}"),
+        percent=True,
     )

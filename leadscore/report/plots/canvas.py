@@ -10,6 +10,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -42,32 +43,22 @@ def can_draw() -> bool:
 
 
 def draw(
-    key: str,
-    title: str,
-    said: str,
-    paint: "Callable[[Figure], None]",
-    *,
-    size: tuple[int, int] = NARROW,
-    hover: Sequence[str] = (),
-    **words: Any,
+    picture: Picture, paint: "Callable[[Figure], None]", size: tuple[int, int] = NARROW, hover: Sequence[str] = ()
 ) -> Picture:
-    """Return a picture.
+    """Return a picture with its SVG, and as it is where matplotlib is missing.
 
     Parameters
     ----------
-    key, title, said : str
-        As in `Picture`.
+    picture : Picture
+        Its words.
     paint : callable
         Draws into an empty figure, with `COLOURS` only.
     size : (int, int)
         Width and height in pixels.
     hover : sequence of str
         A text for each point of the collection whose gid is `HOVER`, in their order.
-    **words
-        `headings`, `rows`, `note`, `wide` of `Picture`.
     """
-    svg = _svg(key, title, said, _painted(paint, size), hover) if can_draw() else ""
-    return Picture(key=key, title=title, said=said, svg=svg, **words)
+    return replace(picture, svg=_svg(picture, _painted(paint, size), hover)) if can_draw() else picture
 
 
 def plain_axes(figure: "Figure", x: str = "", y: str = "", **axes: Any) -> "Axes":
@@ -84,7 +75,7 @@ def shortened(text: object, most: int = 28) -> str:
     Examples
     --------
     >>> shortened("sessions_last_7_days_of_the_account", 20)
-    'sessions_l…e_account'
+    'sessions_…he_account'
     """
     text = " ".join(str(text).split())
     if len(text) <= most:
@@ -170,20 +161,21 @@ def _style() -> Any:
 # --- matplotlib's SVG into a part of the page ----------------------------------------------------
 
 
-def _svg(key: str, title: str, said: str, drawn: str, hover: Sequence[str]) -> str:
+def _svg(picture: Picture, drawn: str, hover: Sequence[str]) -> str:
     """Return matplotlib's drawing as an element of a page: own ids, the page's colours, two decimals."""
     view = re.search(r'viewBox="([\d. ]+)"', drawn)
     assert view is not None
     body = drawn[drawn.index('<g id="figure_1">') : drawn.rindex("</svg>")]
     referred = re.findall(r'<[^>]*(?:url\(#|xlink:href="#)([^")]+)', body)
+    key = picture.key
     names = {old: f"{key}-{number}" for number, old in enumerate(dict.fromkeys(referred))}
     body = re.sub(r"<[^>]*>", lambda tag: _tag(tag[0], names), body)  # never a text, which may be a user's
     body = re.sub(r"\s*\n\s*(?=<)", "\n", body)
     width, height = view[1].split()[2:]
     return (
         f'<svg role="img" aria-labelledby="{key}-title {key}-said" viewBox="{view[1]}" width="{width}" '
-        f'height="{height}"><title id="{key}-title">{html.escape(title)}</title>'
-        f'<desc id="{key}-said">{html.escape(said)}</desc>\n{_with_hover(body, hover)}</svg>'
+        f'height="{height}"><title id="{key}-title">{html.escape(picture.name)}</title>'
+        f'<desc id="{key}-said">{html.escape(picture.said)}</desc>\n{_with_hover(body, hover)}</svg>'
     )
 
 
