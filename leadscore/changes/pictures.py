@@ -7,10 +7,10 @@ from leadscore.changes.between import RunDiff
 from leadscore.changes.movers import Movers, top_of
 from leadscore.changes.pairs import bins_of, mean_curve, ranks_to_draw
 from leadscore.changes.words import difference_words, number
+from leadscore.report.picture import Picture
 
 if TYPE_CHECKING:
     from leadscore.compare import Verdict
-    from leadscore.report import Picture
     from leadscore.report.curves import Bin
 
 __all__ = ["pictures"]
@@ -27,15 +27,15 @@ CURVES = {
 READ_AT = (0.1, 0.2, 0.5)  # where the words and the table read a curve
 
 
-def pictures(found: RunDiff, verdicts: "Sequence[Verdict]") -> "dict[str, list[Picture]]":
+def pictures(found: RunDiff, verdicts: "Sequence[Verdict]") -> dict[str, list[Picture]]:
     """Return the pictures of the numbers and those of the leads; none of numbers that are not comparable."""
     numbers = []
     if found.verdict.answer != "not comparable":
-        numbers = [*_differences(verdicts), *_curves(found), _calibration(found)]
+        numbers = [*_differences(found, verdicts), *_curves(found), _calibration(found)]
     return {"numbers": numbers, "leads": [_ranks(found, found.movers)] if found.movers else []}
 
 
-def _differences(verdicts: "Sequence[Verdict]") -> "list[Picture]":
+def _differences(found: RunDiff, verdicts: "Sequence[Verdict]") -> list[Picture]:
     from leadscore.report.plots.pairs import Difference, differences
 
     rows = [
@@ -55,20 +55,23 @@ def _differences(verdicts: "Sequence[Verdict]") -> "list[Picture]":
     answers = [f"{each.title}: {each.answer}" for each in verdicts]
     return [
         differences(
+            Picture(
+                "differences",
+                "B minus A in each metric",
+                f"{_n(found)}, the same of both runs",
+                "; ".join(f"{row.title} {row.text}" for row in rows) + ". " + "; ".join(answers) + ".",
+                note="Bars: 95% intervals. Each line has a scale of its own; an interval that crosses the upright line "
+                "is no evidence. The table below has all numbers.",
+            ),
             rows,
-            title="B minus A in each metric" + (", with 95% intervals" if rows[0].low is not None else ""),
-            said="; ".join(f"{row.title} {row.text}" for row in rows) + ". " + "; ".join(answers) + ".",
-            note="Both runs on the same leads. Each line has a scale of its own; an interval that crosses the upright "
-            "line is no evidence. The table below has all numbers.",
         )
     ]
 
 
-def _curves(found: RunDiff) -> "list[Picture]":
+def _curves(found: RunDiff) -> list[Picture]:
     from leadscore.report.plots.pairs import Line, both_curves
 
     folds = len(found.verdict.folds)
-    n = _n(found)
     drawn = []
     for key, (title, x, y) in CURVES.items():
         lines = [
@@ -85,16 +88,18 @@ def _curves(found: RunDiff) -> "list[Picture]":
         said = "; ".join(f"at {x0} A reaches {a}, B {b}" for x0, a, b in rows)
         drawn.append(
             both_curves(
-                key,
+                Picture(
+                    key,
+                    title,
+                    _n(found),
+                    f"{y} against {x}: {said}.",
+                    note=f"The mean of {folds} folds." if folds > 1 else "",
+                    headings=(x, "A", "B"),
+                    rows=rows,
+                ),
                 lines,
                 x,
                 y,
-                chance=True,
-                title=f"{title}, {n}",
-                said=f"{y} against {x}: {said}.",
-                note=f"The mean of {folds} folds." if folds > 1 else "",
-                headings=(x, "A", "B"),
-                rows=rows,
             )
         )
     return drawn
@@ -108,29 +113,23 @@ def _n(found: RunDiff) -> str:
     return f"{found.verdict.n:,} rows, {found.verdict.positives:,} converted"
 
 
-def _calibration(found: RunDiff) -> "Picture":
+def _calibration(found: RunDiff) -> Picture:
     from leadscore.report.plots.pairs import Line, both_calibrations
 
     bins = {"A": bins_of(found.a), "B": bins_of(found.b)}
+    said = " ".join(f"{side}: {_furthest(of)}" for side, of in bins.items())
     return both_calibrations(
+        Picture(
+            "calibration",
+            "Calibration",
+            f"{_n(found)}, in up to ten bins a run",
+            f"On the line, as many converted as the scores said. {said}",
+            note="A bin has about equally many rows; its upright line is the 95% interval of the share.",
+            headings=("run and bin", "rows", "mean probability", "converted", "95% interval"),
+            rows=[_bin(f"{side} {place}", each) for side, of in bins.items() for place, each in enumerate(of, 1)],
+        ),
         [Line(side, side, [(each.said, each.came) for each in of]) for side, of in bins.items()],
         [[(each.low, each.high) for each in of] for of in bins.values()],
-        title=f"Calibration in up to ten bins, {_n(found)}",
-        said="On the line, as many converted as the scores said. "
-        + " ".join(f"{side}: {_furthest(of)}" for side, of in bins.items()),
-        note="A bin has about equally many rows; its upright line is the 95% interval of the share.",
-        headings=("run and bin", "rows", "mean probability", "converted", "95% interval"),
-        rows=[
-            (
-                f"{side} {place}",
-                f"{each.n:,}",
-                f"{each.said:.3f}",
-                f"{each.came:.3f}",
-                f"[{each.low:.3f}, {each.high:.3f}]",
-            )
-            for side, of in bins.items()
-            for place, each in enumerate(of, 1)
-        ],
     )
 
 
@@ -155,7 +154,7 @@ def _furthest(bins: "Sequence[Bin]") -> str:
     )
 
 
-def _ranks(found: RunDiff, movers: Movers) -> "Picture":
+def _ranks(found: RunDiff, movers: Movers) -> Picture:
     from leadscore.report.plots.pairs import Mover, rank_against_rank
 
     rows = ranks_to_draw(found)
@@ -172,12 +171,16 @@ def _ranks(found: RunDiff, movers: Movers) -> "Picture":
     all_of = f"{movers.n:,} rows" if len(points) == movers.n else f"{len(points):,} of {movers.n:,} rows"
     alike = "" if movers.rank_correlation is None else f"Rank correlation {movers.rank_correlation:.3f}. "
     return rank_against_rank(
+        Picture(
+            "ranks",
+            "Rank against rank",
+            all_of,
+            f"{alike}Of the {movers.top:,} leads in the top 10%, {movers.overlap:,} are the same in both runs.",
+            note="Filled: converted. Hollow: did not. Above the diagonal B ranks a lead higher than A. The green lines "
+            "bound the top 10%. Point at one for its name; those that moved most are in the table."
+            + ("" if len(points) == movers.n else " Drawn are those that moved most and an even choice of the rest."),
+        ),
         points,
         movers.n,
         top_of(movers.n),
-        title=f"Rank against rank, {all_of}",
-        said=f"{alike}Of the {movers.top:,} leads in the top 10%, {movers.overlap:,} are the same in both runs.",
-        note="Filled: converted. Hollow: did not. Above the diagonal B ranks a lead higher than A. The green lines "
-        "bound the top 10%. Point at one for its name; those that moved most are in the table."
-        + ("" if len(points) == movers.n else " Drawn are those that moved most and an even choice of the rest."),
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, HOVER, draw, plain_axes
+from leadscore.report.plots.canvas import COLOURS, HOVER, NARROW, draw, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,11 +49,8 @@ class Mover:
     text: str
 
 
-def differences(rows: Sequence[Difference], **words: Any) -> Picture:
-    """Draw a dot and an interval a metric, each on a scale of its own: right of the line B is better.
-
-    `words` are `title`, `said` and what else a `Picture` has.
-    """
+def differences(picture: Picture, rows: Sequence[Difference]) -> Picture:
+    """Draw a dot and an interval a metric, each on a scale of its own: right of the line B is better."""
 
     def paint(figure: "Figure") -> None:
         axes = plain_axes(figure, x="A is better  \N{LEFTWARDS ARROW}      \N{RIGHTWARDS ARROW}  B is better")
@@ -67,7 +64,7 @@ def differences(rows: Sequence[Difference], **words: Any) -> Picture:
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
 
-    return draw("differences", paint=paint, size=(400, 56 + ROW * len(rows)), **words)
+    return draw(picture, paint, (NARROW[0], 56 + ROW * len(rows)))
 
 
 def _difference(axes: "Axes", row: Difference, at: int) -> None:
@@ -81,13 +78,12 @@ def _difference(axes: "Axes", row: Difference, at: int) -> None:
     axes.text(1.03, at + 0.24, row.text, va="bottom", ha="right", fontsize=10, color=COLOURS["soft"])
 
 
-def both_curves(key: str, lines: Sequence[Line], x: str, y: str, *, chance: bool, **words: Any) -> Picture:
-    """Draw a curve a run; `chance` draws what a score without use would do."""
+def both_curves(picture: Picture, lines: Sequence[Line], x: str, y: str) -> Picture:
+    """Draw a curve a run, and what a score without use would do."""
 
     def paint(figure: "Figure") -> None:
         axes = plain_axes(figure, x=x, y=y)
-        if chance:
-            axes.plot([0, 1], [0, 1], color=COLOURS["soft"], linewidth=1, linestyle=":", label="by chance")
+        axes.plot([0, 1], [0, 1], color=COLOURS["soft"], linewidth=1, linestyle=":", label="by chance")
         for line in lines:
             colour, style, _ = SIDES[line.side]
             axes.plot(*zip(*line.points, strict=True), color=COLOURS[colour], linestyle=style, label=line.name)
@@ -95,10 +91,10 @@ def both_curves(key: str, lines: Sequence[Line], x: str, y: str, *, chance: bool
         axes.set_ylim(0, 1.02)
         axes.legend(loc="lower right")
 
-    return draw(key, paint=paint, **words)
+    return draw(picture, paint)
 
 
-def both_calibrations(lines: Sequence[Line], intervals: Sequence[Points], **words: Any) -> Picture:
+def both_calibrations(picture: Picture, lines: Sequence[Line], intervals: Sequence[Points]) -> Picture:
     """Draw the share that converted in each bin against the probability said, an interval each."""
 
     def paint(figure: "Figure") -> None:
@@ -122,20 +118,19 @@ def both_calibrations(lines: Sequence[Line], intervals: Sequence[Points], **word
         axes.set_ylim(0, most)
         axes.legend(loc="upper left")
 
-    return draw("calibration", paint=paint, **words)
+    return draw(picture, paint)
 
 
-def rank_against_rank(movers: Sequence[Mover], n: int, top: int, **words: Any) -> Picture:
+def rank_against_rank(picture: Picture, movers: Sequence[Mover], n: int, top: int) -> Picture:
     """Draw a point a row, named under the pointer; lines mark the top of each run.
 
     Parameters
     ----------
+    picture : Picture
     movers : sequence of Mover
         Those to draw.
     n, top : int
         All rows, and how many of them the top has.
-    **words
-        As of `Picture`.
     """
     shown = sorted(movers, key=lambda each: each.converted)  # what converted lies on top
 
@@ -156,7 +151,7 @@ def rank_against_rank(movers: Sequence[Mover], n: int, top: int, **words: Any) -
         axes.xaxis.set_major_locator(_whole())
         axes.yaxis.set_major_locator(_whole())
 
-    return draw("ranks", paint=paint, size=(440, 400), hover=[each.text for each in shown], **words)
+    return draw(picture, paint, (440, 400), hover=[each.text for each in shown])
 
 
 def _whole() -> Any:
