@@ -59,6 +59,7 @@ WALKERS = {
     "banding",
     "handover",
     "changes",
+    "site",
     "confirmation",
     "repetition",
     "reporting",

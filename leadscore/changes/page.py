@@ -23,7 +23,7 @@ LONGEST = 400  # characters of a value
 FUNCTIONS, LINES = 30, 200  # of code
 
 
-def comparison_page(found: RunDiff, links: Mapping[str, str] | None = None) -> str:
+def comparison_page(found: RunDiff, links: Mapping[str, str] | None = None, home: str = "") -> str:
     """Return the page of a diff.
 
     Parameters
@@ -31,6 +31,8 @@ def comparison_page(found: RunDiff, links: Mapping[str, str] | None = None) -> s
     found : RunDiff
     links : mapping, optional
         From a run_id to where its report lies, as seen from the page.
+    home : str
+        Where the index lies that it belongs to, as seen from the page; "" for a page of its own.
 
     Returns
     -------
@@ -46,6 +48,7 @@ def comparison_page(found: RunDiff, links: Mapping[str, str] | None = None) -> s
         headline=headline(found.verdict),
         runs=[found.a, found.b],
         links=links or {},
+        home=home,
         facts=[row for row in _facts(found) if row[1] != row[2]],
         shared=[(name, a) for name, a, b in _facts(found) if a == b and a != ABSENT],
         moved=[(each["part"], _hash(each["a"]), _hash(each["b"])) for each in found.moved],
