@@ -60,6 +60,7 @@ WALKERS = {
     "banding",
     "handover",
     "changes",
+    "site",
     "confirmation",
     "repetition",
     "reporting",

@@ -1,5 +1,6 @@
 """Which leads moved between two runs: in rank, into and out of the top, and which of their features differ."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from leadscore.record import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["NO_COLUMN", "Movers", "movers"]
+__all__ = ["NO_COLUMN", "Movers", "movers", "ranked", "top_of"]
 
 ROW = ["user_id", "as_of", "fold"]
 TOP_SHARE = 0.1
@@ -59,15 +60,8 @@ class Movers:
 
 def movers(a: Run, b: Run, listed: int = LISTED) -> Movers:
     """Compare the scores of two runs on the rows that both have."""
-    import numpy as np
-
-    scores = [_first_fit(run) for run in (a, b)]
-    both = scores[0].merge(scores[1], on=ROW, suffixes=("_a", "_b"))
-    n, top = len(both), int(np.ceil(len(both) * TOP_SHARE))
-    for side in "ab":
-        # Ties keep the order of the ids, so that the same runs give the same list.
-        order = both.sort_values([f"probability_{side}", "user_id", "as_of"], ascending=[False, True, True]).index
-        both.loc[order, f"rank_{side}"] = np.arange(1, n + 1)
+    both = ranked(a, b)
+    n, top = len(both), top_of(len(both))
     in_a, in_b = both["rank_a"] <= top, both["rank_b"] <= top
     entered, left = both[in_b & ~in_a].sort_values("rank_b"), both[in_a & ~in_b].sort_values("rank_a")
     both["moved"] = (both["rank_a"] - both["rank_b"]).abs()
@@ -77,8 +71,8 @@ def movers(a: Run, b: Run, listed: int = LISTED) -> Movers:
     spread = n > 1 and all(len(both[f"probability_{side}"].unique()) > 1 for side in "ab")
     ranks = both[["probability_a", "probability_b"]].rank()
     return Movers(
-        len(scores[0]),
-        len(scores[1]),
+        len(_first_fit(a)),
+        len(_first_fit(b)),
         n,
         float(ranks.corr().iloc[0, 1]) if spread else None,
         top,
@@ -89,6 +83,31 @@ def movers(a: Run, b: Run, listed: int = LISTED) -> Movers:
         int(left["label_b"].sum()),
         _rows(most, _values(a, most), _values(b, most)),
     )
+
+
+def ranked(a: Run, b: Run) -> "pd.DataFrame":
+    """Return the rows that both runs scored: user_id, as_of, fold, and label, probability and rank, `_a` and `_b`.
+
+    Rank 1 is the highest score. Ties keep the order of the ids, so that the same runs give the same ranks.
+    """
+    import numpy as np
+
+    both = _first_fit(a).merge(_first_fit(b), on=ROW, suffixes=("_a", "_b"))
+    for side in "ab":
+        order = both.sort_values([f"probability_{side}", "user_id", "as_of"], ascending=[False, True, True]).index
+        both.loc[order, f"rank_{side}"] = np.arange(1, len(both) + 1)
+    return both
+
+
+def top_of(n: int) -> int:
+    """Return how many of `n` rows are the top.
+
+    Examples
+    --------
+    >>> top_of(1216)
+    122
+    """
+    return math.ceil(n * TOP_SHARE)
 
 
 def _first_fit(run: Run) -> "pd.DataFrame":

@@ -2,19 +2,23 @@
 
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from leadscore.changes import RunDiff, diff_runs
 from leadscore.changes.config import Change
 from leadscore.changes.movers import Movers
+from leadscore.changes.page import comparison_page
+from leadscore.changes.words import becomes, features_words, headline, in_words, metric_rows, movers_words, number
 from leadscore.record import open_run
 from leadscore.verbs.diff_markdown import markdown
-from leadscore.verbs.diff_words import becomes, features_words, in_words, metric_rows, movers_words, number
 from leadscore.verbs.say import say, say_json, say_prose, say_table
+from leadscore.verbs.write_files import write_all
 
 __all__ = ["diff"]
 
 SAME, DIFFERS, NOT_COMPARABLE = 0, 1, 2  # of --exit-code
+COMPARISONS = "comparisons"  # the folder of pages that were given no place
 SHOWN = 20  # lines of a part, for people; --json has them all
 
 
@@ -26,6 +30,8 @@ def diff(arguments: Namespace) -> int:
         say_json(found.to_json())
     elif arguments.md:
         say(markdown(found))
+    elif arguments.html is not None:
+        _write_page(found, arguments)
     else:
         _say(found)
     if not arguments.exit_code:
@@ -33,6 +39,18 @@ def diff(arguments: Namespace) -> int:
     if found.verdict.answer == "not comparable":
         return NOT_COMPARABLE
     return DIFFERS if found.moved else SAME
+
+
+def _write_page(found: RunDiff, arguments: Namespace) -> None:
+    """Write the page and say its answer and where it lies."""
+    metric = "" if found.verdict.metric == "auc" else f".{found.verdict.metric}"
+    name = f"{found.a.run_id}..{found.b.run_id}{metric}.html"
+    path = Path(arguments.html) if arguments.html else Path(arguments.roots[0]) / COMPARISONS / name
+    if path.is_dir():
+        path /= name
+    write_all({path: comparison_page(found)})
+    say(headline(found.verdict))
+    say(f"page      {path}")
 
 
 def _say(found: RunDiff) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from leadscore.changes import RunDiff
 from leadscore.changes.config import Change
+from leadscore.changes.words import becomes, features_words, in_words, metric_rows, movers_words, number
 from leadscore.record.write import markdown_row
-from leadscore.verbs.diff_words import becomes, features_words, in_words, metric_rows, movers_words, number
 
 __all__ = ["LIMIT", "markdown"]
 

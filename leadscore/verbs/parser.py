@@ -35,7 +35,7 @@ def parse(line: Sequence[str]) -> argparse.Namespace:
     ('leadscore.verbs.show:show', ['is_active_user'], ['data=crm'], True)
     """
     parser = _grammar()
-    parsed, rest = parser.parse_known_args(_with_default_verb(list(line), parser))
+    parsed, rest = parser.parse_known_args(_with_page(_with_default_verb(list(line), parser)))
     if getattr(parsed, "verb_parser", None) is None:
         _asks_for_more(parsed, parser)
     verb: Parser = parsed.verb_parser
@@ -67,6 +67,18 @@ def _with_default_verb(line: list[str], parser: Parser) -> list[str]:
     second = line[1] if len(line) > 1 else "-"
     names_none = second.startswith("-") and second not in ("-h", "--help")
     return [line[0], default, *line[1:]] if default and names_none else line
+
+
+def _with_page(line: list[str]) -> list[str]:
+    """Let `--html` take the next word only where it names a page, as in `--html A B` it does not.
+
+    Examples
+    --------
+    >>> _with_page(["diff", "--html", "a", "b"]), _with_page(["diff", "a", "b", "--html", "c.html"])
+    (['diff', '--html=', 'a', 'b'], ['diff', 'a', 'b', '--html', 'c.html'])
+    """
+    pairs = zip(line, [*line[1:], ""], strict=True)
+    return [f"{word}=" if word == "--html" and not after.endswith((".html", ".htm")) else word for word, after in pairs]
 
 
 def is_override(word: str) -> bool:

@@ -8,9 +8,10 @@ __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `show`, `diff`, `verify` and `confirm`."""
+    """Add `show`, `diff`, `report`, `verify` and `confirm`."""
     _show(group)
     _diff(group)
+    _report(group)
     _verify(group)
     _confirm(group)
 
@@ -43,13 +44,40 @@ def _diff(group: Any) -> None:
     )
     diff.add_argument("--metric", default="auc", metavar="NAME", help="what is compared (auc)")
     add_roots(diff)
-    diff.add_argument("--md", action="store_true", help="Markdown, for a pull request")
+    form = diff.add_mutually_exclusive_group()
+    form.add_argument("--md", action="store_true", help="Markdown, for a pull request")
+    form.add_argument(
+        "--html",
+        metavar="[FILE.html]",
+        help="one self-contained page with pictures (default: comparisons/A..B.html in the first root)",
+    )
+    form.add_argument("--json", action="store_true", help="for programs")
     diff.add_argument(
         "--exit-code",
         action="store_true",
         help="leave with 0 when nothing moved, 1 when something did, 2 when the runs cannot be compared",
     )
-    add_json(diff)
+
+
+def _report(group: Any) -> None:
+    report = add_verb(
+        group,
+        "report",
+        "report:report",
+        "make a static site over all runs, or bring it up to date; with RUN, draw that run's report.html anew",
+        names="[RUN]",
+        wanted=(0, 1),
+        composes=False,
+    )
+    add_roots(report)
+    report.add_argument("--out", metavar="DIR", help="the site's folder (default: site); with RUN, the page's file")
+    report.add_argument(
+        "--newest",
+        type=int,
+        metavar="N",
+        help="set the N newest runs against the champion or the run before, and draw their missing reports (10)",
+    )
+    add_json(report)
 
 
 def _verify(group: Any) -> None:

@@ -1,15 +1,28 @@
-"""The words of a diff, the same on a terminal and in a pull request."""
+"""The words of a diff, the same on a terminal, in a pull request and on a page."""
 
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from leadscore.changes import RunDiff
+from leadscore.changes.between import RunDiff
 from leadscore.changes.config import ABSENT
 from leadscore.changes.movers import NO_COLUMN, Movers
 
-__all__ = ["becomes", "features_words", "in_words", "metric_rows", "movers_words", "number"]
+if TYPE_CHECKING:
+    from leadscore.compare import Verdict
+    from leadscore.compare.difference import FoldEstimate
+
+__all__ = [
+    "becomes",
+    "difference_words",
+    "features_words",
+    "headline",
+    "in_words",
+    "metric_rows",
+    "movers_words",
+    "number",
+]
 
 NAMED = 4  # features of a lead
 
@@ -17,6 +30,40 @@ NAMED = 4  # features of a lead
 def number(value: float | None) -> str:
     """Return three decimals, or `-`."""
     return "-" if value is None else f"{value:.3f}"
+
+
+def signed(value: float | None, digits: int = 3) -> str:
+    """Return a difference with its sign, or `-`.
+
+    Examples
+    --------
+    >>> signed(0.0103), signed(-0.0017, 4), signed(None)
+    ('+0.010', '-0.0017', '-')
+    """
+    return "-" if value is None else f"{value:+.{digits}f}"
+
+
+def difference_words(found: "Verdict | FoldEstimate") -> tuple[str, str]:
+    """Return the difference and its interval, "" where there is none, with as many decimals as they need."""
+    known = [abs(each) for each in (found.difference, found.low, found.high) if each is not None]
+    digits = 4 if max(known, default=1.0) < 0.1 else 3
+    interval = "" if found.low is None else f"[{signed(found.low, digits)}, {signed(found.high, digits)}]"
+    return signed(found.difference, digits), interval
+
+
+def headline(verdict: "Verdict") -> str:
+    """Return the answer in one line, the runs called A and B."""
+    said = {
+        "better": "B is better than A",
+        "worse": "B is worse than A",
+        "no evidence": "No evidence that B is better or worse than A",
+        "not comparable": "A and B are not comparable",
+        "too few positives": "No verdict on B against A",
+    }[verdict.answer]
+    if verdict.a is None or verdict.b is None:
+        return said
+    difference = " ".join(difference_words(verdict)).strip()
+    return f"{said}: {verdict.title} {number(verdict.b)} against {number(verdict.a)}, {difference}"
 
 
 def in_words(value: Any) -> str:
