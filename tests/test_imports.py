@@ -23,6 +23,7 @@ HALL = {
     "serving",
     "profiles",
     "bands",
+    "memory",
 }
 ROOMS = {
     "data",
@@ -54,6 +55,7 @@ WALKERS = {
     "confirmation",
     "repetition",
     "promotion",
+    "sweeps",
     "door",
     "train",
     "terminal",

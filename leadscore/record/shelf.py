@@ -17,6 +17,7 @@ __all__ = [
     "DATA",
     "FEATURES",
     "IDENTITY",
+    "MARK",
     "METRICS",
     "MIRRORS",
     "MODEL",
