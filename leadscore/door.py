@@ -123,6 +123,8 @@ def _sweeping(door: Door[C], arguments: Any, jobs: Sequence[tuple[list[str], C]]
 class Terminated(KeyboardInterrupt):
     """SIGTERM as Python has Ctrl-C: what is at work winds up and writes down how it ended."""
 
+    signal = signal.SIGTERM
+
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
@@ -135,7 +137,7 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
+        number = getattr(stop, "signal", signal.SIGINT)
         print(f"leadscore: {str(stop) or 'stopped by Ctrl-C'}", file=sys.stderr)  # noqa: T201
         sys.exit(128 + number)
     finally:

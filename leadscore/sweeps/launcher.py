@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from leadscore.config.sweeps import LAUNCHER
 from leadscore.errors import ConfigError, LeadscoreError
+from leadscore.sweeps.cores import share_out
 from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.sweep import Command, Sweep
 from leadscore.sweeps.worker import Setup
@@ -49,7 +50,7 @@ class SweepLauncher(Launcher):
         try:
             if sweep is None:
                 raise ConfigError("hydra/launcher=sequential and parallel do the jobs of leadscore.train alone")
-            at_once, threads = self._shared_out()
+            at_once, threads = share_out(**self.settings) if self.settings else (1, None)
             setup = Setup(self.loader, self.config, Path(str(self.config.hydra.sweep.dir)).absolute())
             jobs = sweep.launch(setup, job_overrides, initial_job_idx, at_once, threads)
         except LeadscoreError as error:
@@ -57,25 +58,6 @@ class SweepLauncher(Launcher):
         if any(job.status == "waiting" for job in jobs):  # fail_fast: what the sweeper would ask next is not asked
             raise CompactHydraException("leadscore: no further job was started (sweep.fail_fast=true)")
         return [_returned(job) for job in jobs]
-
-    def _shared_out(self) -> tuple[int, int | None]:
-        """Return how many jobs run at a time, and the threads of each."""
-        if not self.settings:
-            return 1, None
-        jobs, threads = self.settings["jobs"], self.settings["threads"]
-        for name, value in self.settings.items():
-            if value is not None and value < 1:
-                raise ConfigError(f"hydra.launcher.{name}={value}: at least 1, or null")
-        cores = _cores()
-        threads = threads or (1 if jobs is None else max(1, cores // jobs))
-        return jobs or max(1, cores // threads), threads
-
-
-def _cores() -> int:
-    """Return the cores that this process may use, by affinity and by a container's quota."""
-    from joblib import cpu_count
-
-    return int(cpu_count())
 
 
 def _returned(job: Job) -> JobReturn:
@@ -109,8 +91,9 @@ def sweeping(command: Command) -> Iterator[Sweep]:
     try:
         for override in command.overrides:
             key, _, folder = override.partition("=")
-            if key == "hydra.sweep.dir" and "$" not in folder and Path(folder).exists():
-                SweepLauncher.sweep.take(Path(folder))  # before Hydra writes into it
+            path = Path(folder.strip("'\""))
+            if key == "hydra.sweep.dir" and "$" not in folder and path.exists():
+                SweepLauncher.sweep.take(path)  # before Hydra writes into it
         yield SweepLauncher.sweep
     finally:
         try:

@@ -1,19 +1,21 @@
 """What came out of a sweep, read from the run folders: each job's numbers, and the jobs that compete."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leadscore.errors import LeadscoreError, RecordError
 from leadscore.record.find import read_run
 from leadscore.record.ledger import family
+from leadscore.record.log import LOG, read_rows
 from leadscore.sweeps.jobs import Job
 
 if TYPE_CHECKING:
     from leadscore.compare import Scores
 
-__all__ = ["Group", "Measured", "grouped", "luck", "measured"]
+__all__ = ["Group", "Luck", "Measured", "grouped", "luck", "measured", "measured_in_log"]
 
 A_SWEEP = 3  # runs on the same rows, from which on the best of them is a winner
 
@@ -77,6 +79,40 @@ def measured(folder: Path) -> Measured:
         raise RecordError(f"{folder}: its files are not as a run leaves them ({said})") from None
 
 
+def measured_in_log(root: Path, run_id: str) -> Measured:
+    """Return what the log has of a run whose folder is gone.
+
+    Raises
+    ------
+    RecordError
+        When its row is damaged.
+    """
+    row = next(row for row in reversed(read_rows(root / LOG)) if row["run_id"] == run_id)
+    try:
+        more = json.loads(row["metrics_json"])
+        auc, precision = (float(row[name]) if row[name] else None for name in ("auc", "precision_at_0_8_recall"))
+        of_rows = (row["validation_hash"], "?", int(more["n"]), int(more["positives"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{root / LOG}: the row of run {run_id} is damaged ({error})") from None
+    return Measured(auc, None, None, precision, *of_rows, row["identity"], "")
+
+
+@dataclass(frozen=True)
+class Luck:
+    """What choosing the best of many is worth.
+
+    Attributes
+    ----------
+    tried : int
+        Runs that were measured on the rows, by whatever command.
+    luck : float or None
+        How much better than one of them the best of so many equal ones would look, in AUC.
+    """
+
+    tried: int
+    luck: float | None
+
+
 @dataclass(frozen=True)
 class Group:
     """The jobs that were measured on the same rows, the best first."""
@@ -106,34 +142,29 @@ def grouped(results: Sequence[tuple[Job, Measured]]) -> list[Group]:
     return groups
 
 
-def luck(group: Group, root: Path) -> dict[str, Any] | None:
-    """Return how many runs were tried on a group's rows, and how much better than one of them the best would look.
+def luck(group: Group, root: Path) -> Luck:
+    """Return how many runs were tried on a group's rows, and what luck alone gives the best of them.
 
-    The best is compared with the middle one of the group: how much equal models differ on these rows is theirs.
+    The best is compared with the middle one of the group: how far equal models differ on these rows is taken from it.
 
     Parameters
     ----------
     group : Group
     root : Path
         With the ledger, which knows earlier runs too.
-
-    Returns
-    -------
-    dict or None
-        `tried`, `gain`; None where too few were tried, or nothing can be said.
     """
     from leadscore.compare import expected_gain_by_luck, verdict
 
     tried = max(family(root, group.validation_hash), len(group.jobs))
     runs = [job for job, found in group.jobs if found.auc is not None and job.folder is not None]
     if tried < A_SWEEP or len(runs) < 2:
-        return None
+        return Luck(tried, None)
     best, middle = runs[0], runs[max(1, len(runs) // 2)]
     try:
         se = verdict(_scores(middle), _scores(best)).se
     except LeadscoreError:
-        return None
-    return None if se is None else {"tried": tried, "gain": expected_gain_by_luck(tried, se)}
+        se = None
+    return Luck(tried, None if se is None else expected_gain_by_luck(tried, se))
 
 
 def _scores(job: Job) -> "Scores":

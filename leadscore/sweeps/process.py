@@ -12,13 +12,12 @@ from contextlib import suppress
 from multiprocessing.connection import Pipe
 from pathlib import Path
 
-from leadscore.errors import LeadscoreError
 from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.worker import Order, Setup
 
 __all__ = ["Process", "memory_of"]
 
-START = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from leadscore.sweeps.worker import main; main()"
+START = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from {module} import main; main()"
 THREADS = (
     "OMP_NUM_THREADS",  # LightGBM, scikit-learn, Arrow
     "OPENBLAS_NUM_THREADS",
@@ -39,6 +38,8 @@ class Process:
     setup : Setup
     threads : int or None
         How many it may use; None leaves that to the environment.
+    module : str
+        Whose `main` it runs.
 
     Attributes
     ----------
@@ -54,7 +55,7 @@ class Process:
         The status and the reason of the job for which it was killed.
     """
 
-    def __init__(self, setup: Setup, threads: int | None) -> None:
+    def __init__(self, setup: Setup, threads: int | None, module: str = "leadscore.sweeps.worker") -> None:
         self.connection, theirs = Pipe()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115
         environment = dict(os.environ)
@@ -62,7 +63,7 @@ class Process:
             environment |= dict.fromkeys(THREADS, str(threads))
             environment.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait starve others
         self._process = subprocess.Popen(
-            [sys.executable, "-c", START, str(theirs.fileno()), json.dumps(sys.path)],
+            [sys.executable, "-c", START.format(module=module), str(theirs.fileno()), json.dumps(sys.path)],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=self._said,
@@ -140,15 +141,7 @@ class Process:
 
 
 def memory_of(pid: int) -> int:
-    """Return the bytes that a process and all that it has started hold for themselves; mapped files are not counted.
-
-    Raises
-    ------
-    LeadscoreError
-        Where this system does not tell.
-    """
-    if not Path("/proc/self/status").exists():
-        raise LeadscoreError("sweep.memory_gb: this system does not say what a process takes (it has no /proc)")
+    """Return the bytes that a process and all that it has started hold for themselves; mapped files are not counted."""
     return sum(_own_memory(each) for each in _family(pid))
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from leadscore.sweeps.files import swept, values_of
 from leadscore.sweeps.jobs import Job
-from leadscore.sweeps.outcome import Group
+from leadscore.sweeps.outcome import Group, Luck
 from leadscore.sweeps.progress import interval
 from leadscore.verbs.say import say, say_table
 
@@ -18,7 +17,7 @@ LONGEST = 300  # characters of a reason; the whole is in the files
 def show_sweep(
     jobs: Sequence[Job],
     groups: Sequence[Group],
-    lucks: Sequence[dict[str, Any] | None],
+    lucks: Sequence[Luck],
     notes: Sequence[str],
     folder: Path,
     files: Sequence[str],
@@ -41,9 +40,11 @@ def show_sweep(
         ]
         headings = ["job", *keys, "AUC [95%]", "precision at 0.8 recall", "", "run"]
         say_table(headings, rows, whole=["job", *keys, "AUC [95%]", "run"], right=["job", "precision at 0.8 recall"])
-        if found is not None:
-            tried = f"{found['tried']:,} runs were tried on these rows"
-            say(f"luck: {tried}; of so many equal ones the best looks {found['gain']:.4f} AUC better than one of them")
+        tried = f"{found.tried:,} {'run was' if found.tried == 1 else 'runs were'} tried on these rows"
+        better = (
+            "" if found.luck is None else f": of so many equal ones the best looks {found.luck:.4f} AUC better by luck"
+        )
+        say(f"{tried}{better}")
         say()
     _show_others(jobs, keys)
     for note in notes:

@@ -1,7 +1,9 @@
 """A command's sweep, from its jobs to its table."""
 
+import signal
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,13 @@ from leadscore.record.find import read_run, run_folders
 from leadscore.record.shelf import is_at_work
 from leadscore.record.write import record_end
 from leadscore.sweeps.changes import changes_since
+from leadscore.sweeps.cores import crowding, refuse_unwatched
 from leadscore.sweeps.files import job_json, write_csv
 from leadscore.sweeps.folder import FILE, SweepFolder
 from leadscore.sweeps.jobs import Job, listed
 from leadscore.sweeps.known import Recorded, named_of
 from leadscore.sweeps.loop import Loop
-from leadscore.sweeps.outcome import Group, Measured, grouped, luck, measured
+from leadscore.sweeps.outcome import Group, Luck, Measured, grouped, luck, measured, measured_in_log
 from leadscore.sweeps.process import Process
 from leadscore.sweeps.progress import Progress
 from leadscore.sweeps.show import show_sweep
@@ -28,6 +31,7 @@ from leadscore.sweeps.worker import Setup
 __all__ = ["Command", "Stopped", "Sweep"]
 
 TABLE = "sweep.csv"
+BETWEEN = 2.0  # seconds between two writings of a sweep's state, which its run folders know anyway
 WHERE = ("outputs", "multirun")  # runs lie there unless somebody says otherwise
 
 
@@ -40,7 +44,7 @@ class Stopped(KeyboardInterrupt):
     """
 
     def __init__(self, number: int) -> None:
-        super().__init__("the sweep was stopped")
+        super().__init__(f"stopped by {'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'}")
         self.signal = number
 
 
@@ -78,6 +82,8 @@ class Sweep:
         self._folder: SweepFolder | None = None
         self._memory = Memory()
         self._moved: set[int] = set()
+        self._written = 0.0
+        self._unwritten = ""
 
     def take(self, path: Path) -> SweepFolder:
         """Take the sweep's folder, once."""
@@ -117,10 +123,13 @@ class Sweep:
         folder = self.take(setup.folder)
         batch = [self._job(setup, first + at, each) for at, each in enumerate(overrides)]
         self.jobs += batch
+        refuse_unwatched(batch)
         recorded = self._recorded(folder)
         with Progress(self.results) as progress:
             for sentence in changes_since(folder.before, batch) if not first else ():
                 progress.say(sentence)
+            if (crowded := crowding(batch, at_once)) is not None:
+                progress.say(crowded)
             self._write(folder)
             loop = Loop(
                 batch,
@@ -161,9 +170,10 @@ class Sweep:
         try:
             if job.status == "known":
                 job.folder = recorded.folders.get(str(job.run_id)) or self._find(str(job.run_id), job, folder, recorded)
-            if job.folder is not None and job.worked:
-                self.results[job.number] = found = measured(job.folder)
-                job.value = found.auc
+            if job.worked:
+                root = Path(job.config.tracking.root)
+                found = measured_in_log(root, str(job.run_id)) if job.folder is None else measured(job.folder)
+                self.results[job.number], job.value = found, found.auc
             if job.folder is not None and (job.folder / "identity.json").exists():
                 identity = read_run(job.folder).identity
                 job.run_id = str(identity["run_id"])
@@ -174,7 +184,8 @@ class Sweep:
                     self._moved.add(job.number)
         except RecordError as error:
             job.reason = job.reason or str(error)
-        self._write(folder)
+        if time.monotonic() - self._written > BETWEEN:
+            self._write(folder)
 
     def _find(self, run_id: str, job: Job, folder: SweepFolder, recorded: Recorded) -> Path | None:
         """Return the folder of a run that another command made, wherever runs lie."""
@@ -198,12 +209,12 @@ class Sweep:
             "jobs": [job_json(job, self.results.get(job.number), folder.path) for job in self.jobs],
             "groups": list(groups),
         }
+        self._written = time.monotonic()
         try:
             folder.write(content)
+            self._unwritten = ""
         except RecordError as error:
             self._unwritten = str(error)
-
-    _unwritten: str = ""
 
     def close(self) -> None:
         """Show the table, write it, and let others into the folder."""
@@ -234,12 +245,12 @@ class Sweep:
         show_sweep(self.jobs, groups, lucks, notes, folder.path, (TABLE, FILE))
 
 
-def _group_json(group: Group, found: dict[str, Any] | None) -> dict[str, Any]:
+def _group_json(group: Group, found: Luck) -> dict[str, Any]:
     return {
         "validation_hash": group.validation_hash,
         "horizon": group.horizon,
         "rows": group.rows,
         "positives": group.positives,
         "jobs": [job.number for job, _ in group.jobs],
-        "luck": found,
+        **asdict(found),
     }

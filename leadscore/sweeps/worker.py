@@ -9,16 +9,16 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Order", "Setup", "main"]
+__all__ = ["SAID", "Bench", "Order", "Setup", "claim", "main", "said_into"]
 
 SAID = "terminal.log"  # in a job's folder: what it would have shown in the terminal
 
@@ -42,8 +42,21 @@ class Order:
     candidates: dict[str, str]
 
 
-def main() -> None:
-    """Do jobs until the other end of the connection, whose number is the first argument, is closed."""
+class Bench(Protocol):
+    """Does one job after the other."""
+
+    def do(self, order: Order) -> tuple[str, float | None, str]:
+        """Return how a job ended, its value, and the reason where it did not succeed, or the run_id of a known one."""
+
+
+def main(make_bench: "Callable[[Setup, Any], Bench] | None" = None) -> None:
+    """Do jobs until the other end of the connection, whose number is the first argument, is closed.
+
+    Parameters
+    ----------
+    make_bench : callable, optional
+        Makes what does the jobs, of the setup and the connection; default: training.
+    """
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
     with suppress(OSError):  # the kernel, when memory runs out, rather ends a job than the command
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
@@ -55,7 +68,7 @@ def main() -> None:
     setup = orders.get()
     if setup is None:
         return
-    bench = _Bench(setup, connection)
+    bench = (make_bench or _Training)(setup, connection)
     while True:
         is_idle.set()
         connection.send(("ready",))
@@ -76,8 +89,8 @@ def _listen(connection: Any, orders: "SimpleQueue[Any]", is_idle: Event) -> None
         orders.put(None)
 
 
-class _Bench:
-    """What the jobs of one process share."""
+class _Training:
+    """Does jobs of `leadscore.train`, which share what they read and prepare."""
 
     def __init__(self, setup: Setup, connection: Any) -> None:
         from hydra import version
@@ -96,7 +109,6 @@ class _Bench:
         JobRuntime.instance().set("name", self.door.name)
 
     def do(self, order: Order) -> tuple[str, float | None, str]:
-        """Return how a job ended, its value, and the reason where it did not succeed."""
         from omegaconf import read_write
 
         from leadscore.errors import LeadscoreError
@@ -109,7 +121,7 @@ class _Bench:
             known = find_known(config, order.candidates, self.memory)
             if known is not None:
                 return "known", None, known
-            folder = _claim(self.setup.folder, str(tree.hydra.sweep.subdir))
+            folder = claim(self.setup.folder, str(tree.hydra.sweep.subdir))
             with read_write(tree.hydra.sweep):
                 tree.hydra.sweep.subdir = str(folder.relative_to(self.setup.folder))
         except LeadscoreError as error:
@@ -118,7 +130,7 @@ class _Bench:
             return "failed", None, _worded(error)
         self.connection.send(("started", folder))
         try:
-            with _said_into(folder / SAID):
+            with said_into(folder / SAID):
                 return self._run(tree)
         except OSError as error:  # its log cannot be written
             return "failed", None, f"{folder / SAID} cannot be written: {error.strerror}"
@@ -169,7 +181,7 @@ def _worded(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
-def _claim(sweep: Path, name: str) -> Path:
+def claim(sweep: Path, name: str) -> Path:
     """Make a job's folder; what an earlier attempt left stays, and this one's is called NAME-2, NAME-3, ..."""
     from leadscore.errors import RecordError
 
@@ -187,7 +199,7 @@ def _claim(sweep: Path, name: str) -> Path:
 
 
 @contextmanager
-def _said_into(path: Path) -> Iterator[None]:
+def said_into(path: Path) -> Iterator[None]:
     """Send what this process, and what it starts, says into a file: many jobs would drown the terminal."""
     logging.raiseExceptions = False  # a log that cannot be written is no reason to say so at each line
     outer = os.dup(1), os.dup(2)

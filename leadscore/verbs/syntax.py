@@ -65,15 +65,19 @@ def add_verb(
     names: str = "",
     wanted: tuple[int, int] = (0, 0),
     composes: bool = True,
+    described: str = COMPOSED,
 ) -> Parser:
-    """Add a verb; `names` is how its words are written in the usage, `wanted` how many there are."""
+    """Add a verb; `names` is how its words are written in the usage, `wanted` how many there are.
+
+    One that `composes` takes overrides, `described` in its help.
+    """
     sentence = f"{what[0].upper()}{what[1:]}."
     words = " ".join(filter(None, [names, "[OPTION ...]", "[OVERRIDE ...]" if composes else ""]))
     parser: Parser = group.add_parser(
         name,
         help=what,
         usage=f"{group._prog_prefix} {name} {words}",
-        description=f"{sentence}\n\n{COMPOSED}" if composes else sentence,
+        description=f"{sentence}\n\n{described}" if composes else sentence,
     )
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.set_defaults(run=f"leadscore.verbs.{run}", wanted=wanted, composes=composes, verb_parser=parser)
