@@ -242,7 +242,7 @@ def check_command(door: Door[C], arguments: Any) -> list[tuple[list[str], C]]:
         if not arguments.multirun:
             return [(list(arguments.overrides), _checked(door, arguments.overrides, loader))]
         grid = Grid(arguments.overrides, loader)
-        said = f"{'more than ' if grid.is_cut else ''}{grid.n_jobs:,} {'job' if grid.n_jobs == 1 else 'jobs'}"
+        said = f"{grid.n_jobs:,} {'job' if grid.n_jobs == 1 else 'jobs'}{' or more' if grid.is_cut else ''}"
         print(f"leadscore: {said}", file=sys.stderr)  # noqa: T201
         jobs: list[tuple[list[str], C]] = []
         for number, overrides in enumerate(grid):

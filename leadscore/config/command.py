@@ -149,7 +149,7 @@ class Grid:
     @property
     def is_cut(self) -> bool:
         """Whether an override has more values than anybody counts: there are more jobs than `n_jobs`."""
-        return any(len(values) > COUNTED for values in self._choices)
+        return any(len(values) == COUNTED for values in self._choices)
 
     @property
     def swept(self) -> list[str]:
@@ -163,7 +163,7 @@ def _choices(override: Override) -> list[str]:
     line = override.input_line
     if not override.is_discrete_sweep():
         raise ConfigError(f"{line}: a range without steps needs a sweeper that samples; list values or use range()")
-    values = list(itertools.islice(override.sweep_string_iterator(), COUNTED + 1))
+    values = list(itertools.islice(override.sweep_string_iterator(), COUNTED))
     if not values:
         raise ConfigError(f"{line}: no value is in it, so there is no job")
     return [f"{override.get_key_element()}={value}" for value in values]

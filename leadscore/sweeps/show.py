@@ -41,17 +41,16 @@ def show_sweep(
         headings = ["job", *keys, "AUC [95%]", "precision at 0.8 recall", "", "run"]
         say_table(headings, rows, whole=["job", *keys, "AUC [95%]", "run"], right=["job", "precision at 0.8 recall"])
         tried = f"{found.tried:,} {'run was' if found.tried == 1 else 'runs were'} tried on these rows"
-        better = (
-            "" if found.luck is None else f": of so many equal ones the best looks {found.luck:.4f} AUC better by luck"
-        )
-        say(f"{tried}{better}")
+        if found.luck is not None:
+            tried += f": of so many equal ones the best looks {found.luck:.4f} AUC better by luck"
+        say(tried)
         say()
     _show_others(jobs, keys)
     for note in notes:
         say(f"note: {note}")
     numbers = {word: sum(job.status == word for job in jobs) for word in _words(jobs)}
     counts = [f"{n:,} {word}" for word, n in numbers.items() if n]
-    say(f"{len(jobs):,} jobs: {', '.join(counts)}".replace("waiting", "not started"))
+    say(f"{len(jobs):,} {'job' if len(jobs) == 1 else 'jobs'}: {', '.join(counts)}".replace("waiting", "not started"))
     here = _near(folder)
     say(f"files: {', '.join(str(here / name) for name in files)}")
     if not all(job.worked for job in jobs):
