@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -20,15 +20,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.checks import without_hydra
-from leadscore.config.command import expand, named_plugins, parse_command
+from leadscore.config.command import Grid, named_plugins, parse_command
 from leadscore.config.compose import compose_tree, config_loader, group_choices, register_configs
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.safety import unsafe_parts
 from leadscore.config.secrets import secret_parts
+from leadscore.config.sweeps import MOST
 from leadscore.errors import ConfigError, LeadscoreError, raise_all
 
-__all__ = ["Door", "open_door"]
+__all__ = ["Door", "open_door", "task_of"]
+
+MANY = 50  # jobs whose check is worth a word to whoever waits
 
 
 class Jobs(Protocol):
@@ -57,11 +60,14 @@ class Door(Generic[C]):
     check : callable
         `check(config)`: what else can be refused before any data are read, such as unknown names.
     job : callable
-        `job(config, folder)`: one job; the folder is None when `validate_only` leaves none.
+        `job(config, folder)`: one job, and its value for a sweeper that searches; the folder is None when
+        `validate_only` leaves none.
     load_plugins : callable
         `load_plugins(modules)`: imports what `plugins=[...]` on the command line names, before composing.
     own_groups : tuple of str
         The config groups that `--help` lists; empty: all.
+    sweeps : bool
+        Whether its jobs are runs: our launchers resume them and tell of them in one table.
     """
 
     name: str
@@ -69,9 +75,10 @@ class Door(Generic[C]):
     compose: Callable[[Sequence[str], Any], C]
     typed: Callable[[DictConfig, Any], C]
     check: Callable[[C], Any]
-    job: Callable[[C, Path | None], None]
+    job: Callable[[C, Path | None], float | None]
     load_plugins: Callable[[Sequence[str]], None]
     own_groups: tuple[str, ...] = ()
+    sweeps: bool = False
 
 
 class Refused(CompactHydraException):
@@ -86,21 +93,37 @@ def open_door(door: Door[C]) -> None:
         if arguments.help:
             print(help_text(door, arguments))  # noqa: T201
             return
-        if not _only_asks(arguments):
-            configs = check_command(door, arguments)
-            if all(config.validate_only for config in configs):  # no run, so no folder and no log either
-                for config in configs:
-                    door.job(config, None)
-                return
+        jobs = [] if _only_asks(arguments) else check_command(door, arguments)
+        if jobs and all(config.validate_only for _, config in jobs):  # no run, so no folder and no log either
+            for _, config in jobs:
+                door.job(config, None)
+            return
+        register_configs()
+        with _stoppable(), _sweeping(door, arguments, jobs):
+            hydra.main(version_base="1.3", config_path=str(CONF), config_name=door.name)(_task(door))()
     except LeadscoreError as error:
         sys.exit(f"leadscore: {error}")
-    register_configs()
-    with _stoppable():
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name=door.name)(_task(door))()
+
+
+@contextmanager
+def _sweeping(door: Door[C], arguments: Any, jobs: Sequence[tuple[list[str], C]]) -> Iterator[None]:
+    """Let our launchers do the jobs of a sweep; leave with 1 when one of them came to nothing."""
+    if not (arguments.multirun and jobs and door.sweeps):
+        yield
+        return
+    from leadscore.sweeps.launcher import sweeping
+    from leadscore.sweeps.sweep import Command
+
+    with sweeping(Command(list(arguments.overrides), arguments.config_dir, cast("Any", jobs))) as sweep:
+        yield
+    if sweep.unfinished:
+        sys.exit(f"leadscore: {len(sweep.unfinished):,} of {len(sweep.jobs):,} jobs came to no result")
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM as Python has Ctrl-C: what is at work winds up and writes down how it ended."""
+
+    signal = signal.SIGTERM
 
 
 @contextmanager
@@ -114,27 +137,66 @@ def _stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as stop:
-        number = signal.SIGTERM if isinstance(stop, Terminated) else signal.SIGINT
+        number = getattr(stop, "signal", signal.SIGINT)
         print(f"leadscore: {str(stop) or 'stopped by Ctrl-C'}", file=sys.stderr)  # noqa: T201
         sys.exit(128 + number)
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _task(door: Door[C]) -> Callable[[DictConfig], None]:
-    def task(tree: DictConfig) -> None:
+def task_of(door: Door[C]) -> Callable[[DictConfig], float | None]:
+    """Return what Hydra calls for a job: what it composed is checked again, for that is what runs."""
+
+    def task(tree: DictConfig) -> float | None:
         state = HydraConfig.get()
-        try:
-            # What Hydra composed is checked again: it, and not the check's own composition, is what runs.
-            raise_all(ConfigError, [*secret_parts(tree, state), *unsafe_parts(tree, state)])
-            door.job(door.typed(tree, state), Path(state.runtime.output_dir))
-        except LeadscoreError as error:
-            if state.mode == RunMode.MULTIRUN:  # Hydra would tell only the first failure, and only at the end
-                print(f"leadscore: job {state.job.num} failed: {error}", file=sys.stderr)  # noqa: T201
-            raise Refused(f"leadscore: {error}") from None
+        raise_all(ConfigError, [*secret_parts(tree, state), *unsafe_parts(tree, state)])
+        return door.job(door.typed(tree, state), Path(state.runtime.output_dir))
 
     task.__module__, task.__qualname__ = f"leadscore.{door.name}", door.name  # Hydra names the job after it
     return task
+
+
+def _task(door: Door[C]) -> Callable[[DictConfig], float | None]:
+    """Return the task of this process: a single run, or, where Hydra has it, a job of another launcher than ours."""
+    do = task_of(door)
+
+    def task(tree: DictConfig) -> float | None:
+        state = HydraConfig.get()
+        in_sweep = state.mode == RunMode.MULTIRUN
+        try:
+            if in_sweep and door.sweeps and (known := _known(door.typed(tree, state), state.job.num)) is not None:
+                return known
+            return do(tree)
+        except LeadscoreError as error:
+            if in_sweep:  # Hydra would tell only the first failure, and only at the end
+                print(f"leadscore: job {state.job.num} failed: {error}", file=sys.stderr)  # noqa: T201
+            raise Refused(f"leadscore: {error}") from None
+
+    task.__module__, task.__qualname__ = do.__module__, do.__qualname__
+    return task
+
+
+def _known(config: Any, number: int) -> float | None:
+    """Return the AUC of a recorded run that is the very same as this job of another launcher; None where there is none.
+
+    Raises
+    ------
+    ConfigError
+        When the config asks for what only our launchers do.
+    """
+    from leadscore.sweeps.known import known_auc
+
+    ours = {"fail_fast": False, "timeout": None, "memory_gb": None}
+    asked = [f"sweep.{key}={value}" for key in ours if (value := getattr(config.sweep, key)) != ours[key]]
+    if asked:
+        launchers = "hydra/launcher=sequential and hydra/launcher=parallel"
+        raise ConfigError(f"{', '.join(asked)}: {launchers} see to that, and another launcher was chosen")
+    found = known_auc(config)
+    if found is None:
+        return None
+    run_id, auc = found
+    print(f"leadscore: job {number} is known, run {run_id}", file=sys.stderr)  # noqa: T201
+    return float("nan") if auc is None else auc
 
 
 def _only_asks(arguments: Any) -> bool:
@@ -168,8 +230,8 @@ def _refuse_taken_folder(overrides: Sequence[str]) -> None:
             raise ConfigError(f"{override}: the folder holds a run already; a run never writes into another's folder")
 
 
-def check_command(door: Door[C], arguments: Any) -> list[C]:
-    """Compose and check every job of a command, and return their configs; one wrong job refuses them all.
+def check_command(door: Door[C], arguments: Any) -> list[tuple[list[str], C]]:
+    """Compose and check every job of a command, and return their overrides and configs; one wrong job refuses them all.
 
     Raises
     ------
@@ -177,16 +239,30 @@ def check_command(door: Door[C], arguments: Any) -> list[C]:
         Saying which job it is about, when there are several.
     """
     with config_loader(arguments.config_dir) as loader:
-        jobs = expand(arguments.overrides, loader) if arguments.multirun else [list(arguments.overrides)]
-        configs = []
-        for number, overrides in enumerate(jobs):
+        if not arguments.multirun:
+            return [(list(arguments.overrides), _checked(door, arguments.overrides, loader))]
+        grid = Grid(arguments.overrides, loader)
+        said = f"{grid.n_jobs:,} {'job' if grid.n_jobs == 1 else 'jobs'}{' or more' if grid.is_cut else ''}"
+        print(f"leadscore: {said}", file=sys.stderr)  # noqa: T201
+        jobs: list[tuple[list[str], C]] = []
+        for number, overrides in enumerate(grid):
             try:
-                _refuse_taken_folder(overrides)
-                configs.append(door.compose(overrides, loader))
-                door.check(configs[-1])
+                jobs.append((overrides, _checked(door, overrides, loader)))
             except LeadscoreError as error:
-                if len(jobs) == 1:
+                if grid.n_jobs == 1:
                     raise
-                which = f"job {number} of {len(jobs)} ({' '.join(overrides)})"
+                which = f"job {number} of {grid.n_jobs:,} ({' '.join(overrides)})"
                 raise type(error)(f"{which}: {error}\nNo job was started.") from None
-        return configs
+            most = getattr(getattr(jobs[0][1], "sweep", None), "max_jobs", MOST)
+            if grid.n_jobs > most:
+                raise ConfigError(f"this command is {said}; sweep.max_jobs={most:,} allows no more: sweep over less")
+            if number == MANY:
+                print("leadscore: checking each before the first one starts ...", file=sys.stderr)  # noqa: T201
+        return jobs
+
+
+def _checked(door: Door[C], overrides: Sequence[str], loader: Any) -> C:
+    _refuse_taken_folder(overrides)
+    config = door.compose(overrides, loader)
+    door.check(config)
+    return config

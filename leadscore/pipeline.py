@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config, ModelConfig
 from leadscore.errors import ConfigError, LeadscoreError, WindowError
-from leadscore.preparing import Step, load_checked, model_table
+from leadscore.memory import Memory
+from leadscore.preparing import Step, code_once, content_once, dataset_asked, load_once, model_table
 from leadscore.reporting import draw_report, judge_against_champion
 from leadscore.results import Dataset, TrainedRun, Windows
 from leadscore.times import parse_duration
@@ -25,7 +26,7 @@ from leadscore.training import train_model
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leadscore.features import Plan
+    from leadscore.features import FeatureTable, Plan
     from leadscore.features.audit import AuditReport
     from leadscore.features.build import ColumnCache
     from leadscore.split import Seal
@@ -150,12 +151,12 @@ def _refuse_unknown_codes(codes: Sequence[str]) -> None:
     raise_all(ConfigError, [f"checks.mute: unknown code '{code}'. {did_you_mean(code, CHECKS)}" for code in unknown])
 
 
-def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
+def walk_to_folds(config: Config, step: Step = log.info, memory: Memory | None = None) -> Windows:
     """Load, check and observe, keep off the seal, and lay the folds: all that needs no feature."""
     from leadscore.split import AUTO, embargo_of, keep_off, make_folds
     from leadscore.window import left_out
 
-    windows, validation = _observed(config, step), config.validation
+    windows, validation = _observed(config, step, memory or Memory()), config.validation
     embargo = embargo_of(windows.tables.log) if validation.embargo == AUTO else parse_duration(validation.embargo)
     try:
         if windows.seal is not None:
@@ -168,18 +169,19 @@ def walk_to_folds(config: Config, step: Step = log.info) -> Windows:
     return replace(windows, folds=folds)
 
 
-def _observed(config: Config, step: Step) -> Windows:
+def _observed(config: Config, step: Step, memory: Memory) -> Windows:
     """Load, check and observe; name the seal, and take nothing away yet."""
     from leadscore.features import check_sources
-    from leadscore.store import open_store
     from leadscore.window import observe
 
     plan = plan_run(config)
-    store = open_store(config.compute)
-    tables = load_checked(config.data, store, step)
+    store, tables = load_once(config, memory, step)
     check_sources(plan, tables)
     step("observing leads")
-    observations = observe(tables, config.window, config.data.statuses, config.data.labels)
+    asked = (config.data, config.compute, config.window)
+    observations = memory.recall(
+        "observations", asked, lambda: observe(tables, config.window, config.data.statuses, config.data.labels)
+    )
     return Windows(config, plan, tables, observations, [], store, _seal(config, tables, observations))
 
 
@@ -236,15 +238,29 @@ def build_dataset(config: Config, step: Step = log.info) -> Dataset:
     return add_features(walk_to_folds(config, step), step)
 
 
-def add_features(windows: Windows, step: Step = log.info) -> Dataset:
-    """Compute and check the model table of a run whose folds are laid."""
+def add_features(windows: Windows, step: Step = log.info, memory: Memory | None = None) -> Dataset:
+    """Compute and check the model table of a run whose folds are laid.
+
+    With a memory, the windows are those that its config asks for.
+    """
+    memory = memory or Memory()
+    config = windows.config
+    asked = dataset_asked(config)
+    is_known = memory.knows("features", asked)
+    audit, table = memory.recall("features", asked, lambda: _built(windows, step))
+    if is_known:
+        table = replace(table, seconds={}, recalled=tuple(sorted(table.X)))
+    tables, folds, seal = windows.tables, windows.folds, windows.seal
+    return Dataset(config, windows.plan, tables, windows.observations, folds, table, audit, seal)
+
+
+def _built(windows: Windows, step: Step) -> "tuple[AuditReport | None, FeatureTable]":
     audit = _audited(windows, step)  # first: it says best what is wrong with a feature
     step("building features")
     observations, compute = windows.observations.frame, windows.config.compute
     known = _known_columns(windows)
     table = model_table(windows.plan, windows.tables, observations, workers=compute.workers, cache=known, step=step)
-    tables, folds, seal = windows.tables, windows.folds, windows.seal
-    return Dataset(windows.config, windows.plan, tables, windows.observations, folds, table, audit, seal)
+    return audit, table
 
 
 def _audited(windows: Windows, step: Step) -> "AuditReport | None":
@@ -273,7 +289,12 @@ def _known_columns(windows: Windows) -> "ColumnCache | None":
 
 
 def run(
-    config: Config, folder: str | Path | None = None, *, step: Step = log.info, tell: Tell | None = None
+    config: Config,
+    folder: str | Path | None = None,
+    *,
+    step: Step = log.info,
+    tell: Tell | None = None,
+    memory: Memory | None = None,
 ) -> TrainedRun:
     """Do one whole run and record it: the shelf in `folder`, then a line wherever `tracking` says.
 
@@ -288,6 +309,8 @@ def run(
         Told what is being done.
     tell : callable, optional
         Told the numbers as soon as they are written, before the report is drawn.
+    memory : Memory, optional
+        Of the runs that this process did before.
 
     Raises
     ------
@@ -297,8 +320,8 @@ def run(
     from leadscore.config.secrets import refuse_secrets
     from leadscore.handover import serving_of
     from leadscore.identity.profile import profile
-    from leadscore.identity.run import begin, code_of, with_content
-    from leadscore.model.registry import parts_of, registration_of
+    from leadscore.identity.run import begin, with_content
+    from leadscore.identity.surroundings import git_state
     from leadscore.record import CODE, DATA, IDENTITY, Shelf, make_tracker
     from leadscore.record.ledger import check_ledger, enter, family
     from leadscore.record.write import (
@@ -311,10 +334,11 @@ def run(
         write_windows,
     )
 
+    memory = memory or Memory()
     refuse_secrets(asdict(config))
     plan = plan_run(config)
-    code = code_of(plan, *(registration_of(part.name).cls for part in parts_of(config.model).values()))
-    identity = begin(config, plan, code)
+    code = code_once(config, plan, memory)
+    identity = begin(config, plan, code, memory.recall("git", Path.cwd(), git_state))
     tracker = make_tracker(config.tracking)
     tracker.check()
     root = Path(config.tracking.root)
@@ -324,13 +348,14 @@ def run(
         try:
             shelf.json(CODE, code.to_json())
             write_config(shelf, config)
-            windows = walk_to_folds(config, step)
+            windows = walk_to_folds(config, step, memory)
             _freeze(windows, identity["run_id"])
-            identity = with_content(identity, windows)
+            identity = with_content(identity, windows, content_once(config, windows.tables, memory))
             shelf.json(IDENTITY, identity)
             write_windows(shelf, windows)
-            shelf.json(DATA, profile(windows.tables))
-            dataset = add_features(windows, step)
+            of_data = memory.recall("profile", (config.data, config.compute), lambda: profile(windows.tables))
+            shelf.json(DATA, of_data)
+            dataset = add_features(windows, step, memory)
             write_features(shelf, dataset)
             trained = train_model(dataset, config, step, looks=family(root, identity["validation_hash"]) + 1)
             step("recording")

@@ -2,18 +2,20 @@
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leadscore.config.schema import DataConfig
+    from leadscore.config.schema import Config, DataConfig
     from leadscore.features import FeatureTable, Plan
     from leadscore.features.build import ColumnCache
+    from leadscore.identity.source import Code
+    from leadscore.memory import Memory
     from leadscore.store import Store
     from leadscore.tables import Tables
 
-__all__ = ["Step", "load_checked", "model_table"]
+__all__ = ["Step", "code_once", "content_once", "dataset_asked", "load_checked", "load_once", "model_table"]
 
 log = logging.getLogger(__name__)
 Step = Callable[[str], None]  # told what is being done
@@ -30,6 +32,46 @@ def load_checked(config: "DataConfig", store: "Store | None", step: Step = log.i
 
     step("loading tables")
     return prepared_tables(config, store, check)
+
+
+def load_once(config: "Config", memory: "Memory", step: Step = log.info) -> "tuple[Store | None, Tables]":
+    """Return a run's cache and its tables, loaded and checked unless the last run in this process had the same."""
+    from leadscore.store import open_store
+
+    def load() -> "tuple[Store | None, Tables]":
+        store = open_store(config.compute)
+        return store, load_checked(config.data, store, step)
+
+    return memory.recall("tables", (config.data, config.compute), load)
+
+
+def dataset_asked(config: "Config") -> tuple[Any, ...]:
+    """Return all that decides a run's tables, observations, folds and features: two runs of one process share them."""
+    of_rows = (config.data, config.compute, config.window, config.validation, config.tracking.root)
+    return (*of_rows, config.features, config.definitions, config.plugins, config.audit)
+
+
+def code_once(config: "Config", plan: "Plan", memory: "Memory") -> "Code":
+    """Return the code that a run rests on; what a process has loaded stays as it is, so it is read once."""
+    from leadscore.identity.asked import digest
+    from leadscore.identity.run import code_of
+    from leadscore.model.registry import parts_of, registration_of
+
+    models = [registration_of(part.name).cls for part in parts_of(config.model).values()]
+    what = [
+        plan.asked,
+        config.definitions,
+        dict(config.data.known_at_creation),
+        *(part.__qualname__ for part in models),
+    ]
+    return memory.recall(f"code {digest(what)}", config.plugins, lambda: code_of(plan, *models))
+
+
+def content_once(config: "Config", tables: "Tables", memory: "Memory") -> str:
+    """Return the `data_hash` of a run's tables, hashed once."""
+    from leadscore.identity.content import data_hash
+
+    return memory.recall("content", (config.data, config.compute), lambda: data_hash(tables))
 
 
 def model_table(

@@ -7,8 +7,9 @@ from leadscore.config.checks import check_job, check_tree
 from leadscore.config.schema import Config
 from leadscore.config.sets import chosen_sets
 from leadscore.door import Door, open_door
+from leadscore.memory import Memory
 
-__all__ = ["main"]
+__all__ = ["main", "make_door"]
 
 STEPS = 9  # what the walk tells of besides its folds
 
@@ -30,20 +31,23 @@ Examples:
   python -m leadscore.train -m model=logistic,lightgbm features=base,+sessions
   python -m leadscore.train validate_only=true window=snapshots window.max_age=90d
 
--m runs every combination; --config-dir FOLDER adds your own configs.
+-m runs every combination, hydra/launcher=parallel several at a time; the same line again runs only what is missing.
+--config-dir FOLDER adds your own configs.
 --hydra-help tells more about Hydra's flags; --shell-completion installs completion."""
 
 
-def train(config: Config, folder: Path | None) -> None:
-    """Do one run, or show what it would be, and say in the terminal what came out."""
+def train(config: Config, folder: Path | None, memory: Memory) -> float | None:
+    """Do one run, or show what it would be, and say in the terminal what came out; return the AUC."""
     from leadscore import pipeline, terminal
 
     with terminal.Walk(STEPS + getattr(config.validation, "folds", 1)) as walk:
         if folder is not None:
-            pipeline.run(config, folder, step=walk.step, tell=walk.tell)
-            return
+            done = pipeline.run(config, folder, step=walk.step, tell=walk.tell, memory=memory)
+            auc: float | None = done.metrics["metrics"]["auc"]
+            return auc
         windows = pipeline.walk_to_folds(config, walk.step)
     terminal.show_windows(windows)
+    return None
 
 
 def check(config: Config) -> None:
@@ -60,19 +64,24 @@ def load_plugins(modules: Sequence[str]) -> None:
     pipeline.load_plugins(modules)
 
 
+def make_door(memory: Memory | None = None) -> Door[Config]:
+    """Return this application; its jobs share a memory."""
+    shared = memory or Memory()
+    return Door(
+        name="train",
+        help=HELP,
+        compose=check_job,
+        typed=lambda tree, state: check_tree(tree, chosen_sets(state)),
+        check=check,
+        job=lambda config, folder: train(config, folder, shared),
+        load_plugins=load_plugins,
+        sweeps=True,
+    )
+
+
 def main() -> None:
     """Run the command line."""
-    open_door(
-        Door(
-            name="train",
-            help=HELP,
-            compose=check_job,
-            typed=lambda tree, state: check_tree(tree, chosen_sets(state)),
-            check=check,
-            job=train,
-            load_plugins=load_plugins,
-        )
-    )
+    open_door(make_door())
 
 
 if __name__ == "__main__":

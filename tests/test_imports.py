@@ -24,6 +24,7 @@ HALL = {
     "serving",
     "profiles",
     "bands",
+    "memory",
 }
 ROOMS = {
     "data",
@@ -65,6 +66,7 @@ WALKERS = {
     "repetition",
     "reporting",
     "promotion",
+    "sweeps",
     "door",
     "train",
     "terminal",

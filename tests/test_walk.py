@@ -169,11 +169,11 @@ def test_two_by_three_runs_and_each_has_a_row(command, tmp_path):
     done = command("-m", "model=logistic,baseline", "features=base,+sessions,+sessions+recency", SMALL, *BARE)
     assert done.returncode == 0, done.stderr
     rows = read_rows(tmp_path / "outputs" / "experiments.csv")
-    assert [(row["model"], row["features"]) for row in rows] == [
+    assert {(row["model"], row["features"]) for row in rows} == {
         (model, features)
         for model in ("logistic", "baseline")
         for features in ("base", "base+sessions", "base+recency+sessions")
-    ]
+    }
     assert len({row["config_hash"] for row in rows}) == 6
     assert len({row["validation_hash"] for row in rows}) == 1
     assert sorted(path.parent.name for path in tmp_path.glob("multirun/*/*/*/identity.json")) == list("012345")

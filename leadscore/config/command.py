@@ -5,7 +5,7 @@ import math
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hydra._internal.utils import get_args_parser
@@ -20,10 +20,9 @@ from leadscore.errors import ConfigError
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["expand", "flags_first", "named_plugins", "parse_command", "quoted_note"]
+__all__ = ["Grid", "flags_first", "named_plugins", "parse_command", "quoted_note"]
 
-MANY = 50  # jobs whose check is worth a word to whoever waits
-MOST = 10_000  # jobs of one command
+COUNTED = 1_000_000  # values of one override; whoever writes more means something else
 
 
 def parse_command() -> Namespace:
@@ -109,38 +108,62 @@ def named_plugins(overrides: Sequence[str]) -> list[str]:
     return named
 
 
-def expand(overrides: Sequence[str], loader: "ConfigLoader | None") -> list[list[str]]:
-    """Return each job's overrides: every combination of the values that are swept over.
+class Grid:
+    """The jobs of one command: every combination of the values that are swept over.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        As written, `model=logistic,lightgbm` or `seed=range(5)` among them.
+    loader : ConfigLoader, optional
+        Knows the choices that a `glob` stands for.
 
     Raises
     ------
     ConfigError
-        For overrides that cannot be read, and for more than 10,000 jobs.
+        For overrides that cannot be read or list no values.
 
     Examples
     --------
-    >>> expand(["model=logistic,lightgbm", "seed=1"], None)
-    [['model=logistic', 'seed=1'], ['model=lightgbm', 'seed=1']]
+    >>> grid = Grid(["model=logistic,lightgbm", "seed=1"], None)
+    >>> grid.n_jobs, list(grid)
+    (2, [['model=logistic', 'seed=1'], ['model=lightgbm', 'seed=1']])
     """
-    try:
-        parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
-    except HydraException as error:
-        assert loader is not None
-        raise explain_failure(error, overrides, loader) from None
-    choices = [_choices(override) for override in parsed]
-    n_jobs = math.prod(len(values) for values in choices)
-    if n_jobs > MOST:
-        raise ConfigError(f"this command is {n_jobs:,} jobs, and at most {MOST:,} are taken at once: sweep over less")
-    if n_jobs > MANY:
-        print(f"leadscore: checking {n_jobs:,} jobs before the first one starts ...", file=sys.stderr)  # noqa: T201
-    return [list(job) for job in itertools.product(*choices)]
+
+    def __init__(self, overrides: Sequence[str], loader: "ConfigLoader | None") -> None:
+        try:
+            parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
+        except HydraException as error:
+            assert loader is not None
+            raise explain_failure(error, overrides, loader) from None
+        self._choices = [_choices(override) for override in parsed]
+
+    @property
+    def n_jobs(self) -> int:
+        """How many there are."""
+        return math.prod(len(values) for values in self._choices)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return map(list, itertools.product(*self._choices))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether an override has more values than anybody counts: there are more jobs than `n_jobs`."""
+        return any(len(values) == COUNTED for values in self._choices)
+
+    @property
+    def swept(self) -> list[str]:
+        """The keys that have several values."""
+        return [values[0].partition("=")[0] for values in self._choices if len(values) > 1]
 
 
 def _choices(override: Override) -> list[str]:
     if not override.is_sweep_override():
         return [override.input_line or ""]
+    line = override.input_line
     if not override.is_discrete_sweep():
-        line = override.input_line
         raise ConfigError(f"{line}: a range without steps needs a sweeper that samples; list values or use range()")
-    values = list(itertools.islice(override.sweep_string_iterator(), MOST + 1))
+    values = list(itertools.islice(override.sweep_string_iterator(), COUNTED))
+    if not values:
+        raise ConfigError(f"{line}: no value is in it, so there is no job")
     return [f"{override.get_key_element()}={value}" for value in values]

@@ -39,7 +39,7 @@ def _problems(overrides: Sequence[str], loader: "ConfigLoader", primary: str) ->
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
     except OverrideParseException as error:
-        return [f"{error.override!r} is not an override (GROUP=CHOICE or KEY=VALUE): {_first_line(error)}"]
+        return [f"{error.override!r} is not an override (GROUP=CHOICE or KEY=VALUE): {_unread(error)}"]
     sweeps = [override.input_line for override in parsed if override.is_sweep_override()]
     if sweeps:
         return [f"{line}: several values are several runs; add -m before the overrides to run each" for line in sweeps]
@@ -127,6 +127,13 @@ def _keys(tree: DictConfig) -> list[str]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _unread(error: OverrideParseException) -> str:
+    """Return what Hydra's parser said without its list of tokens, and how several values are written."""
+    said = _first_line(error).partition(" expecting ")[0].replace("<EOF>", "the end")
+    several = "several values are listed by commas without spaces, as in model=logistic,lightgbm"
+    return f"{said}; {several}" if "," in str(error.override) else said
 
 
 def _cause(error: BaseException) -> str:

@@ -18,6 +18,7 @@ from leadscore.config.models import (
     LogisticModel,
     ModelConfig,
 )
+from leadscore.config.sweeps import SweepConfig
 
 __all__ = [
     "HASHED_GROUPS",
@@ -45,6 +46,7 @@ __all__ = [
     "RollingValidation",
     "RowOrderConfig",
     "SnapshotsWindow",
+    "SweepConfig",
     "TableConfig",
     "TrackingConfig",
     "ValidationConfig",
@@ -304,6 +306,7 @@ class Config:
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
     bands: BandsConfig = field(default_factory=BandsConfig)
     checks: ChecksConfig = field(default_factory=ChecksConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     audit: str = choice("sample", "sample", "full", "off")  # are features what they declare? tried on a few leads
     # Which sets were chosen, for people to read; Hydra does not see it and nothing depends on it.
     feature_sets: list[str] = field(default_factory=list, metadata={"omegaconf_ignore": True})

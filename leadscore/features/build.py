@@ -5,7 +5,8 @@ aggregate's window ends there. Columns known from an earlier build are taken as 
 aggregates are computed in one walk over the log, and functions are called in the way their declarations allow.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -38,6 +39,9 @@ class ColumnCache(Protocol):
 
     def put(self, name: str, values: Array) -> None:
         """Keep a column's values."""
+
+    def making(self, names: Iterable[str]) -> AbstractContextManager[None]:
+        """Be the only process that makes these columns: another one waits, and then finds them."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,15 @@ def build(
     observed = Observed.of(tables, observations)
     columns, todo, recalled = _recall(plan, cache)
     seconds: dict[str, float] = {}
-    for ways, steps in _stages(todo, observed, way) if len(observed) else ():
-        seconds |= _compute(ways, steps, observed, columns, workers=workers, text=way == "text")
-        if cache is not None and ways != "attribute":
-            for step in steps:
-                cache.put(step.feature.name, columns[step.feature.name])
+    lacking = [step.feature.name for step in todo if not _is_attribute(step)]
+    with nullcontext() if cache is None or not lacking else cache.making(lacking):
+        if lacking and cache is not None:  # another process may have made them while this one waited
+            columns, todo, recalled = _recall(plan, cache)
+        for ways, steps in _stages(todo, observed, way) if len(observed) else ():
+            seconds |= _compute(ways, steps, observed, columns, workers=workers, text=way == "text")
+            if cache is not None and ways != "attribute":
+                for step in steps:
+                    cache.put(step.feature.name, columns[step.feature.name])
     index = _index(tables, observations, observed)
     X = pd.DataFrame({each.name: _finished(columns[each.name], each) for each in plan.columns}, index=index, copy=False)
     return FeatureTable(X, seconds, tuple(_odd_columns(X)), recalled)

@@ -1,6 +1,7 @@
 """Columns of earlier builds, kept in the store: changing one feature computes one feature."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ class StoredColumns:
             return numbers
         texts: Array = values.cast(pa.large_string()).to_pandas().astype("str").astype(object).to_numpy()
         return texts
+
+    @contextmanager
+    def making(self, names: Iterable[str]) -> Iterator[None]:
+        """Be the only process that makes these columns: another one waits, and then finds them."""
+        with ExitStack() as locks:
+            for key in sorted({self.keys[name] for name in names if name in self.keys}):  # one order for all
+                locks.enter_context(self.store.making(KIND, key))
+            yield
 
     def put(self, name: str, values: Any) -> None:
         """Keep a column's values: numbers as they are, NaN included, texts as codes of the different ones."""

@@ -1,5 +1,6 @@
 """A run's `identity.json`: what is known before any work, and what is known once the data are read."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from leadscore.features import Plan
     from leadscore.results import Windows
 
-__all__ = ["begin", "code_of", "with_content"]
+__all__ = ["begin", "code_of", "identity_of", "named", "with_content"]
 
 
 def code_of(plan: "Plan", *models: type) -> Code:
@@ -27,8 +28,8 @@ def code_of(plan: "Plan", *models: type) -> Code:
     return read_code({**steps, **{f"model {getattr(model, 'name', model.__name__)}": model for model in models}})
 
 
-def begin(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:
-    """Return what names a run before its data are read.
+def named(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:
+    """Return what of a run's identity is known before its data are read.
 
     Parameters
     ----------
@@ -39,32 +40,63 @@ def begin(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:
     """
     canonical = canonical_config(config, plan.asked)
     return {
-        "run_id": new_run_id(),
-        "status": "running",
-        "started": datetime.now(UTC).isoformat(timespec="microseconds"),
-        "feature_sets": list(config.feature_sets),
         "hash_version": HASH_VERSION,
         "config_hash": config_hash(canonical),
         "parts": parts(canonical),
         "code_hash": code.hash,
         "engine_hash": engine_hash(),
         "seed": config.seed,
-        "git": git_state(),
         "environment": environment(),
     }
 
 
-def with_content(identity: dict[str, Any], windows: "Windows") -> dict[str, Any]:
-    """Return the identity with what only the data can tell: `data_hash`, `validation_hash` and `identity`."""
+def begin(config: Config, plan: "Plan", code: Code, git: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return what names a run before its data are read.
+
+    Parameters
+    ----------
+    config : Config
+    plan : Plan
+    code : Code
+        From `code_of`.
+    git : mapping, optional
+        From `git_state`; default: asked now.
+    """
+    return {
+        "run_id": new_run_id(),
+        "status": "running",
+        "started": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "feature_sets": list(config.feature_sets),
+        **named(config, plan, code),
+        "git": git_state() if git is None else dict(git),
+    }
+
+
+def identity_of(named: Mapping[str, Any], content: str) -> str:
+    """Return the hash that names a run: of all that `named` told, and of its data's `data_hash`."""
+    parts = {key: named[key] for key in ("config_hash", "code_hash", "engine_hash", "environment", "seed")}
+    return digest({**parts, "data_hash": content})
+
+
+def with_content(identity: dict[str, Any], windows: "Windows", content: str | None = None) -> dict[str, Any]:
+    """Return the identity with what only the data can tell: `data_hash`, `validation_hash` and `identity`.
+
+    Parameters
+    ----------
+    identity : dict
+        From `begin`.
+    windows : Windows
+    content : str, optional
+        The `data_hash` of the tables, where the caller knows it.
+    """
     from leadscore.identity.content import data_hash, validation_hash
 
     rows = windows.observations.frame
     valid = sum((fold.valid(rows) for fold in windows.folds), start=rows["as_of"].isna()).astype(bool)
-    content = data_hash(windows.tables)
-    named = {key: identity[key] for key in ("config_hash", "code_hash", "engine_hash", "environment", "seed")}
+    content = content or data_hash(windows.tables)
     return {
         **identity,
         "data_hash": content,
         "validation_hash": validation_hash(rows[valid], windows.observations.horizon),
-        "identity": digest({**named, "data_hash": content}),
+        "identity": identity_of(identity, content),
     }

@@ -18,6 +18,7 @@ __all__ = [
     "DATA",
     "FEATURES",
     "IDENTITY",
+    "MARK",
     "METRICS",
     "MIRRORS",
     "MODEL",

@@ -4,11 +4,13 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leadscore.config.schema import Config
+from leadscore.config.schema import Config, TrackingConfig
 from leadscore.errors import LeadscoreError, RecordError
 from leadscore.record.find import read_run
+from leadscore.record.log import LOG, read_rows
 from leadscore.record.row import row_of
 from leadscore.record.seals import data_set
 from leadscore.record.shelf import (
@@ -16,6 +18,7 @@ from leadscore.record.shelf import (
     CONFIG,
     FEATURES,
     IDENTITY,
+    MARK,
     METRICS,
     MODEL,
     PREDICTIONS,
@@ -23,8 +26,9 @@ from leadscore.record.shelf import (
     VALUES,
     WINDOWS,
     Shelf,
+    write_json,
 )
-from leadscore.record.trackers import Tracker
+from leadscore.record.trackers import Tracker, make_tracker
 from leadscore.results import Dataset, FoldResult, TrainedRun, Windows
 from leadscore.serving import Serving
 from leadscore.split import Fold, UnitFold, caveats, draw_folds
@@ -38,6 +42,7 @@ __all__ = [
     "dictionary_cells",
     "ended",
     "markdown_row",
+    "record_end",
     "record_failure",
     "record_run",
     "write_config",
@@ -106,7 +111,7 @@ def write_features(shelf: Shelf, dataset: Dataset) -> None:
 
 
 def write_run(shelf: Shelf, run: TrainedRun, serving: Serving) -> str:
-    """Write predictions, metrics, checks and the model with what scoring needs; return the model's manifest's sha256."""
+    """Write predictions, metrics, checks, and the model with what scoring needs; return its manifest's sha256."""
     from leadscore.model.store import SERVING, save_model
 
     shelf.parquet(PREDICTIONS, run.predictions)
@@ -177,6 +182,28 @@ def record_failure(shelf: Shelf, tracker: Tracker, identity: Mapping[str, Any], 
         tracker.record(row_of(read_run(shelf.folder)), shelf.folder)
     except LeadscoreError as second:
         log.warning("the failure could not be recorded: %s", second)
+
+
+def record_end(folder: Path, config: TrackingConfig, status: str, reason: str) -> str | None:
+    """Write down how a run ended whose process is gone, and return its status; None where it had not begun.
+
+    A run that had come to its end keeps what it wrote, and gets its row if it had not come to that. What fails is
+    logged: the folder says `running` then, which `leadscore runs rebuild` takes for interrupted.
+    """
+    if not (folder / IDENTITY).exists():
+        return None
+    try:
+        run = read_run(folder)
+        if run.identity.get("status") == "running":
+            write_json(folder / IDENTITY, {**ended(run.identity, status), "error": reason})
+            (folder / MARK).unlink(missing_ok=True)
+            run = read_run(folder)
+        if all(row["run_id"] != run.run_id for row in read_rows(Path(config.root) / LOG)):
+            make_tracker(config).record(row_of(run), folder)
+    except (LeadscoreError, OSError) as error:
+        log.warning("the end of the run in %s could not be recorded: %s", folder, error)
+        return status
+    return str(run.identity["status"])
 
 
 def ended(identity: Mapping[str, Any], status: str) -> dict[str, Any]:

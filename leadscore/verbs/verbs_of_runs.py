@@ -8,12 +8,13 @@ __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `show`, `diff`, `report`, `verify` and `confirm`."""
+    """Add `show`, `diff`, `report`, `verify`, `confirm` and `resume`."""
     _show(group)
     _diff(group)
     _report(group)
     _verify(group)
     _confirm(group)
+    _resume(group)
 
 
 def _show(group: Any) -> None:
@@ -114,3 +115,17 @@ def _confirm(group: Any) -> None:
     confirm.add_argument("--tracking-root", metavar="DIR", help="the folder with seals.json (default: as recorded)")
     add_repeats(confirm)
     add_json(confirm)
+
+
+def _resume(group: Any) -> None:
+    resume = add_verb(
+        group,
+        "resume",
+        "resume:resume",
+        "go on with a sweep: run what is missing, failed or was interrupted",
+        names="FOLDER",
+        wanted=(1, 1),
+        overrides="OVERRIDEs change how the jobs are gone through, not what they are: sweep.timeout=2h\n"
+        "hydra/launcher=parallel compute.workers=2.",
+    )
+    resume.add_argument("--plugin", action="append", metavar="MODULE", help="a module that the sweep used")

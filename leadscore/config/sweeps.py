@@ -1,0 +1,40 @@
+"""The config's `sweep` node, and the launchers of ours as Hydra's `hydra/launcher` choices."""
+
+from dataclasses import dataclass
+
+from leadscore.config.fields import duration, number
+
+__all__ = ["LAUNCHER", "LAUNCHERS", "MOST", "SweepConfig"]
+
+LAUNCHER = "hydra_plugins.leadscore.SweepLauncher"  # Hydra takes launchers of that package alone
+MOST = 1_000  # jobs of one command, where nobody says otherwise
+
+
+@dataclass
+class SweepConfig:
+    """How the jobs of a command with `-m` are gone through; a single run has no use for it."""
+
+    max_jobs: int = number(MOST, at_least=1)  # of one command
+    rerun: bool = False  # run jobs again whose results are recorded
+    fail_fast: bool = False  # start no job after one has failed
+    timeout: str | None = duration(None)  # of each job; one that takes longer is killed
+    memory_gb: float | None = number(None, above=0)  # of each job; one that takes more is killed
+
+
+@dataclass
+class SequentialLauncher:
+    """One job at a time, each in the same process beside the command's own."""
+
+    _target_: str = LAUNCHER
+
+
+@dataclass
+class ParallelLauncher:
+    """Several processes, each of which takes one job after the other."""
+
+    _target_: str = LAUNCHER
+    jobs: int | None = None  # at a time; null: as many as fit the cores at `threads` each
+    threads: int | None = None  # of each; null: 1, or where `jobs` is given, the cores divided among them
+
+
+LAUNCHERS = {"sequential": SequentialLauncher, "parallel": ParallelLauncher}

@@ -1,0 +1,102 @@
+"""What Hydra calls when a command has `-m`: our launchers, `hydra/launcher=sequential` and `parallel`."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import CompactHydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from leadscore.config.sweeps import LAUNCHER
+from leadscore.errors import ConfigError, LeadscoreError
+from leadscore.sweeps.cores import share_out
+from leadscore.sweeps.jobs import Job
+from leadscore.sweeps.sweep import Command, Sweep
+from leadscore.sweeps.worker import Setup
+
+__all__ = ["SweepLauncher", "sweeping"]
+
+
+class SweepLauncher(Launcher):
+    """Does a batch of jobs in processes of its own.
+
+    Parameters
+    ----------
+    jobs : int, optional
+        At a time; None: as many as fit the cores.
+    threads : int, optional
+        Of each job; None: 1, or the cores divided among `jobs`.
+    """
+
+    sweep: Sweep | None = None  # the command's, for Hydra makes the launcher
+
+    def __init__(self, **settings: int | None) -> None:
+        # The sequential launcher has no settings: one job, and the threads that the environment gives it.
+        self.settings = settings
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Be told what all jobs have in common."""
+        self.loader, self.config = hydra_context.config_loader, config
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Do the jobs. One that failed has NaN for its value: a sweeper that searches goes on with the others."""
+        sweep = SweepLauncher.sweep
+        try:
+            if sweep is None:
+                raise ConfigError("hydra/launcher=sequential and parallel do the jobs of leadscore.train alone")
+            at_once, threads = share_out(**self.settings) if self.settings else (1, None)
+            setup = Setup(self.loader, self.config, Path(str(self.config.hydra.sweep.dir)).absolute())
+            jobs = sweep.launch(setup, job_overrides, initial_job_idx, at_once, threads)
+        except LeadscoreError as error:
+            raise CompactHydraException(f"leadscore: {error}") from None
+        if any(job.status == "waiting" for job in jobs):  # fail_fast: what the sweeper would ask next is not asked
+            raise CompactHydraException("leadscore: no further job was started (sweep.fail_fast=true)")
+        return [_returned(job) for job in jobs]
+
+
+def _returned(job: Job) -> JobReturn:
+    value = float("nan") if job.value is None else job.value
+    done = JobReturn(overrides=list(job.overrides), status=JobStatus.COMPLETED, task_name="train")
+    done.return_value = value
+    return done
+
+
+def _register() -> None:
+    """Make `SweepLauncher` known under the name that its config has.
+
+    Hydra accepts launchers of the package `hydra_plugins` alone, and imports all of that package for every application
+    of an environment. Ours is put there by the door that means it, when it is meant.
+    """
+    plugins = Plugins.instance()  # looks into the package first, if there is one
+    package, module, name = LAUNCHER.split(".")
+    if package not in sys.modules:
+        sys.modules[package] = ModuleType(package)
+    setattr(sys.modules[package], module, sys.modules[__name__])
+    sys.modules[f"{package}.{module}"] = sys.modules[__name__]
+    SweepLauncher.__module__, SweepLauncher.__qualname__ = f"{package}.{module}", name
+    plugins.register(SweepLauncher)
+
+
+@contextmanager
+def sweeping(command: Command) -> Iterator[Sweep]:
+    """Let Hydra find the launchers; at the end, however it comes, the sweep's table is shown."""
+    _register()
+    SweepLauncher.sweep = Sweep(command)
+    try:
+        for override in command.overrides:
+            key, _, folder = override.partition("=")
+            path = Path(folder.strip("'\""))
+            if key == "hydra.sweep.dir" and "$" not in folder and path.exists():
+                SweepLauncher.sweep.take(path)  # before Hydra writes into it
+        yield SweepLauncher.sweep
+    finally:
+        try:
+            SweepLauncher.sweep.close()
+        finally:
+            SweepLauncher.sweep = None

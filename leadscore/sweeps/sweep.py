@@ -1,0 +1,256 @@
+"""A command's sweep, from its jobs to its table."""
+
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from leadscore import __version__
+from leadscore.config.schema import Config
+from leadscore.errors import LeadscoreError, RecordError
+from leadscore.memory import Memory
+from leadscore.record.find import read_run, run_folders
+from leadscore.record.shelf import is_at_work
+from leadscore.record.write import record_end
+from leadscore.sweeps.changes import changes_since
+from leadscore.sweeps.cores import crowding, refuse_unwatched
+from leadscore.sweeps.files import job_json, write_csv
+from leadscore.sweeps.folder import FILE, SweepFolder
+from leadscore.sweeps.jobs import Job, listed
+from leadscore.sweeps.known import Recorded, named_of
+from leadscore.sweeps.loop import Loop
+from leadscore.sweeps.outcome import Group, Luck, Measured, grouped, luck, measured, measured_in_log
+from leadscore.sweeps.process import Process
+from leadscore.sweeps.progress import Progress
+from leadscore.sweeps.show import show_sweep
+from leadscore.sweeps.worker import Setup
+
+__all__ = ["Command", "Stopped", "Sweep"]
+
+TABLE = "sweep.csv"
+BETWEEN = 2.0  # seconds between two writings of a sweep's state, which its run folders know anyway
+WHERE = ("outputs", "multirun")  # runs lie there unless somebody says otherwise
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal stopped the sweep; what ran has ended by now.
+
+    Attributes
+    ----------
+    signal : int
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {'Ctrl-C' if number == signal.SIGINT else 'SIGTERM'}")
+        self.signal = number
+
+
+@dataclass(frozen=True)
+class Command:
+    """The command that started a sweep.
+
+    Attributes
+    ----------
+    overrides : list of str
+        As written.
+    config_dir : str or None
+    jobs : list of (list of str, Config)
+        What the door made of it: each job's overrides and checked config.
+    """
+
+    overrides: list[str]
+    config_dir: str | None
+    jobs: list[tuple[list[str], Config]]
+
+
+class Sweep:
+    """The jobs of one command; a sweeper may launch them in several batches.
+
+    Parameters
+    ----------
+    command : Command
+    """
+
+    def __init__(self, command: Command) -> None:
+        self.command = command
+        self.jobs: list[Job] = []
+        self.results: dict[int, Measured] = {}
+        self.started = datetime.now(UTC)
+        self._folder: SweepFolder | None = None
+        self._memory = Memory()
+        self._moved: set[int] = set()
+        self._written = 0.0
+        self._unwritten = ""
+
+    def take(self, path: Path) -> SweepFolder:
+        """Take the sweep's folder, once."""
+        if self._folder is None:
+            self._folder = SweepFolder(path, self.command.overrides)
+        return self._folder
+
+    @property
+    def unfinished(self) -> list[Job]:
+        """The jobs that have no result."""
+        return [job for job in self.jobs if not job.worked]
+
+    def launch(
+        self, setup: Setup, overrides: Sequence[Sequence[str]], first: int, at_once: int, threads: int | None
+    ) -> list[Job]:
+        """Do a batch of jobs and return them.
+
+        Parameters
+        ----------
+        setup : Setup
+        overrides : sequence of sequences of str
+            Each job's.
+        first : int
+            The number of the first one.
+        at_once : int
+            Processes.
+        threads : int or None
+            Of each; None leaves that to the environment.
+
+        Raises
+        ------
+        Stopped
+            By a signal, when the jobs that ran have ended.
+        LeadscoreError
+            When no process can be started, or the folder is another sweep's.
+        """
+        folder = self.take(setup.folder)
+        batch = [self._job(setup, first + at, each) for at, each in enumerate(overrides)]
+        self.jobs += batch
+        refuse_unwatched(batch)
+        recorded = self._recorded(folder)
+        with Progress(self.results) as progress:
+            for sentence in changes_since(folder.before, batch) if not first else ():
+                progress.say(sentence)
+            if (crowded := crowding(batch, at_once)) is not None:
+                progress.say(crowded)
+            self._write(folder)
+            loop = Loop(
+                batch,
+                lambda: Process(setup, threads),
+                at_once,
+                recorded,
+                progress,
+                lambda job: self._ended(job, folder, recorded),
+            )
+            loop.run()
+        if loop.signal is not None:
+            raise Stopped(loop.signal)
+        return batch
+
+    def _job(self, setup: Setup, number: int, overrides: Sequence[str]) -> Job:
+        """Return a job with its config: the one that the door has checked, where the sweeper asks for the same."""
+        known = self.command.jobs[number] if number < len(self.command.jobs) else None
+        if known is not None and sorted(known[0]) == sorted(overrides):
+            config = known[1]
+        else:
+            from leadscore.config.checks import check_tree
+
+            config = check_tree(setup.loader.load_sweep_config(setup.master, list(overrides)))
+        return Job(number, tuple(overrides), config, named_of(config, self._memory))
+
+    def _recorded(self, folder: SweepFolder) -> Recorded:
+        """Return what was run before, after settling what a killed sweep left in this folder."""
+        if folder.before is not None and len(self.jobs):
+            for path in run_folders(folder.path):
+                if not is_at_work(path):
+                    record_end(
+                        path, self.jobs[0].config.tracking, "interrupted", "the process ended before the run did"
+                    )
+        return Recorded(folder.path)
+
+    def _ended(self, job: Job, folder: SweepFolder, recorded: Recorded) -> None:
+        """Read what a job left, and write the sweep down with it."""
+        try:
+            if job.status == "known":
+                job.folder = recorded.folders.get(str(job.run_id)) or self._find(str(job.run_id), job, folder, recorded)
+            if job.worked:
+                root = Path(job.config.tracking.root)
+                found = measured_in_log(root, str(job.run_id)) if job.folder is None else measured(job.folder)
+                self.results[job.number], job.value = found, found.auc
+            if job.folder is not None and (job.folder / "identity.json").exists():
+                identity = read_run(job.folder).identity
+                job.run_id = str(identity["run_id"])
+                if job.status == "done":
+                    recorded.add(identity)
+                    recorded.folders[job.run_id] = job.folder
+                if identity.get("code_hash") != job.named["code_hash"]:
+                    self._moved.add(job.number)
+        except RecordError as error:
+            job.reason = job.reason or str(error)
+        if time.monotonic() - self._written > BETWEEN:
+            self._write(folder)
+
+    def _find(self, run_id: str, job: Job, folder: SweepFolder, recorded: Recorded) -> Path | None:
+        """Return the folder of a run that another command made, wherever runs lie."""
+        roots = {Path(root).absolute() for root in (*WHERE, job.config.tracking.root, folder.path.parent)}
+        for root in sorted(roots):
+            for path in run_folders(root):
+                try:
+                    recorded.folders.setdefault(read_run(path).run_id, path)
+                except RecordError:
+                    continue
+        return recorded.folders.get(run_id)
+
+    def _write(self, folder: SweepFolder, groups: Sequence[dict[str, Any]] = ()) -> None:
+        """Write `sweep.json`; where that fails, the run folders still say all of it."""
+        content = {
+            "overrides": self.command.overrides,
+            "config_dir": self.command.config_dir,
+            "directory": str(Path.cwd()),
+            "started": self.started.isoformat(timespec="seconds"),
+            "leadscore": __version__,
+            "jobs": [job_json(job, self.results.get(job.number), folder.path) for job in self.jobs],
+            "groups": list(groups),
+        }
+        self._written = time.monotonic()
+        try:
+            folder.write(content)
+            self._unwritten = ""
+        except RecordError as error:
+            self._unwritten = str(error)
+
+    def close(self) -> None:
+        """Show the table, write it, and let others into the folder."""
+        folder = self._folder
+        if folder is None:
+            return
+        try:
+            if self.jobs:
+                self._conclude(folder)
+        finally:
+            folder.close()
+
+    def _conclude(self, folder: SweepFolder) -> None:
+        by_number = {job.number: job for job in self.jobs}
+        groups = grouped([(by_number[number], found) for number, found in sorted(self.results.items())])
+        root = Path(self.jobs[0].config.tracking.root)
+        lucks = [luck(group, root) for group in groups]
+        notes = []
+        if self._moved:
+            notes.append(f"feature or model code was edited meanwhile: {listed(self._moved)} ran another code")
+        self._write(folder, [_group_json(group, found) for group, found in zip(groups, lucks, strict=True)])
+        try:
+            write_csv(folder.path / TABLE, self.jobs, self.results)
+        except (LeadscoreError, OSError) as error:
+            self._unwritten = self._unwritten or str(error)
+        if self._unwritten:
+            notes.append(f"the sweep's own files are not up to date ({self._unwritten}); each run's folder is")
+        show_sweep(self.jobs, groups, lucks, notes, folder.path, (TABLE, FILE))
+
+
+def _group_json(group: Group, found: Luck) -> dict[str, Any]:
+    return {
+        "validation_hash": group.validation_hash,
+        "horizon": group.horizon,
+        "rows": group.rows,
+        "positives": group.positives,
+        "jobs": [job.number for job, _ in group.jobs],
+        **asdict(found),
+    }
