@@ -33,6 +33,7 @@ ROOMS = {
     "model",
     "evaluate",
     "compare",
+    "search",
     "explain",
     "identity",
     "record",
@@ -44,6 +45,9 @@ ALLOWED = {("record", "split"), ("record", "model"), ("report", "split"), ("repo
 WALKERS = {
     "pipeline",
     "training",
+    "fitting",
+    "searching",
+    "ablation",
     "preparing",
     "score",
     "scoring",

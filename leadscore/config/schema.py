@@ -17,6 +17,9 @@ from leadscore.config.models import (
     LightgbmModel,
     LogisticModel,
     ModelConfig,
+    RandomSearch,
+    SearchConfig,
+    TpeSearch,
 )
 
 __all__ = [
@@ -41,11 +44,14 @@ __all__ = [
     "MetricsConfig",
     "ModelConfig",
     "PolicyConfig",
+    "RandomSearch",
     "RandomValidation",
     "RollingValidation",
     "RowOrderConfig",
+    "SearchConfig",
     "SnapshotsWindow",
     "TableConfig",
+    "TpeSearch",
     "TrackingConfig",
     "ValidationConfig",
     "WandbTracking",
@@ -53,7 +59,7 @@ __all__ = [
 ]
 
 # Everything else in the config (tracking, compute, notes, seed, ...) cannot change what is being asked.
-HASHED_GROUPS = ("data", "window", "definitions", "features", "model", "validation")
+HASHED_GROUPS = ("data", "window", "definitions", "features", "model", "search", "validation")
 
 
 # --- data -------------------------------------------------------------------------------------------
@@ -293,6 +299,7 @@ class Config:
     definitions: dict[str, str] = field(default_factory=dict)  # concept -> the definition meant
     features: dict[str, Any] = field(default_factory=dict)  # feature name -> its parameters
     model: ModelConfig = MISSING
+    search: SearchConfig = field(default_factory=SearchConfig)
     validation: ValidationConfig = MISSING
     tracking: TrackingConfig = MISSING
     compute: ComputeConfig = MISSING
@@ -320,6 +327,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "ensemble": EnsembleModel,
         "baseline": BaselineModel,
     },
+    "search": {"none": SearchConfig, "random": RandomSearch, "tpe": TpeSearch},
     "validation": {
         "holdout": HoldoutValidation,
         "rolling": RollingValidation,

@@ -50,7 +50,7 @@ def begin(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:
         "engine_hash": engine_hash(),
         "seed": config.seed,
         "git": git_state(),
-        "environment": environment(),
+        "environment": environment(("optuna",) if config.search.name != "none" else ()),
     }
 
 
