@@ -109,9 +109,12 @@ def plan_run(config: Config) -> "Plan":
     from leadscore.features import make_plan
     from leadscore.model.monotone import check_monotone
     from leadscore.model.registry import parts_of
+    from leadscore.search import need_optuna
 
     load_plugins(config.plugins)
     _refuse_models(config.model)
+    if config.search.name != "none":
+        need_optuna(config.search.name)
     _refuse_unknown_codes(config.checks.mute)
     numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
     plan = make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)

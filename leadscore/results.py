@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from leadscore.features import FeatureTable, Plan
     from leadscore.features.audit import AuditReport
     from leadscore.model import Model
+    from leadscore.search import Searched
     from leadscore.split import Fold, Seal, Sides, UnitFold
     from leadscore.store import Store
     from leadscore.tables import Tables
@@ -144,6 +145,8 @@ class TrainedRun:
     checks : list of Check
     warnings : list of str
         What the models had to say about their fits.
+    search : Searched or None
+        What was tried before, and with which parameters the folds' models were fitted; None: with the config's.
     """
 
     dataset: Dataset
@@ -156,6 +159,7 @@ class TrainedRun:
     bands: Bands
     checks: "list[Check]"
     warnings: list[str] = field(default_factory=list)
+    search: "Searched | None" = None
 
     @property
     def model(self) -> "Model":

@@ -87,6 +87,8 @@ def show_run(run: TrainedRun, folder: Path, identity: dict[str, Any], where: str
         )
     strongest = ", ".join(run.importance["feature"].head(3))
     console.print(f"features  {len(dataset.plan.columns)}; strongest: {strongest}")
+    for number, sentence in enumerate(run.search.sentences if run.search else []):
+        console.print(f"{'' if number else 'search':9} {sentence}")
     console.print(_metrics(run))
     _show_worth(console, run)
     _show_bands(console, run)

@@ -40,7 +40,8 @@ def train(config: Config, folder: Path | None, memory: Memory) -> float | None:
     """Do one run, or show what it would be, and say in the terminal what came out; return the AUC."""
     from leadscore import pipeline, terminal
 
-    with terminal.Walk(STEPS + getattr(config.validation, "folds", 1)) as walk:
+    steps = STEPS + getattr(config.validation, "folds", 1) + getattr(config.search, "trials", 0)
+    with terminal.Walk(steps) as walk:
         if folder is not None:
             done = pipeline.run(config, folder, step=walk.step, tell=walk.tell, memory=memory)
             auc: float | None = done.metrics["metrics"]["auc"]

@@ -3,19 +3,15 @@
 import logging
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from leadscore.config.schema import Config
+from leadscore.fitting import fit_again, fit_fold
 from leadscore.results import Baseline, Dataset, FoldResult, Refit, TrainedRun
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from leadscore.evaluate import Check, Evaluation
-    from leadscore.model import CheckedModel
-
-    Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 __all__ = ["train_model"]
 
@@ -29,13 +25,13 @@ BORDERS = ("before window.start", "at or after window.end")
 
 
 def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, looks: int = 1) -> TrainedRun:
-    """Fit and measure the config's model on each fold of a dataset.
+    """Fit and measure the config's model on each fold of a dataset, after the search that the config asks for.
 
     Parameters
     ----------
     dataset : Dataset
     config : Config
-        Its `model`, `seed` and `validation.seeds` are used; the rest is the dataset's.
+        Its `model`, `search`, `seed` and `validation.seeds` are used; the rest is the dataset's.
     step : callable, optional
         Told what is being done, in a few words; default: the log.
     looks : int
@@ -58,12 +54,15 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
     from leadscore.evaluate import summarise_folds
     from leadscore.explain import effects
     from leadscore.measuring import measure_fold, measure_mean
+    from leadscore.searching import search_model
     from leadscore.split import caveats
 
+    searched = search_model(dataset, config, step)
+    fitted = config if searched is None else replace(config, model=searched.model)
     results = []
     for number in range(len(dataset.folds)):
         step(f"fitting and evaluating fold {number + 1} of {len(dataset.folds)}")
-        results.append(_fit_fold(dataset, config, number))
+        results.append(_fit_fold(dataset, fitted, number))
     last = results[-1]
     step("explaining")
     importance = _importance(dataset, results)
@@ -85,9 +84,10 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
         compared={"this run": metrics["metrics"], **_compared(results)},
         importance=importance,
         effects=effects(last.model.predict_proba, valid, train, importance["feature"].head(STRONGEST).tolist()),
-        bands=make_bands(dataset, config, last),
+        bands=make_bands(dataset, fitted, last),
         checks=_check(dataset, results, looks),
         warnings=warnings,
+        search=searched,
     )
 
 
@@ -142,22 +142,17 @@ def _compared(results: list[FoldResult]) -> dict[str, dict[str, float | None]]:
 
 def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
     from leadscore.evaluate import evaluate
-    from leadscore.model import make_model
     from leadscore.split import compare_sides
 
-    fold, rows = dataset.folds[number], dataset.observations.frame
-    train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
-    X, y = dataset.X, dataset.y
-    model = make_model(config.model, config.seed)
-    parts = _training_parts(model, dataset, config, number)
-    parts.fit(model, X[train], y[train])
-    probability = model.predict_proba(X[valid])
+    fold, rows, X, y = dataset.folds[number], dataset.observations.frame, dataset.X, dataset.y
+    fitted = fit_fold(dataset, config, number)
+    train, valid, probability = fitted.train, fitted.valid, fitted.probability
     return FoldResult(
         number=number,
         fold=fold,
-        model=model,
+        model=fitted.model,
         n_train=int(train.sum()),
-        n_inner=0 if parts.held_out is None else int(parts.held_out.sum()),
+        n_inner=fitted.n_inner,
         n_purged=int(fold.purged(rows).sum()),
         probability=probability,
         label=y[valid],
@@ -170,54 +165,10 @@ def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
 
 
 def _refit(dataset: Dataset, config: Config, number: int, again: int) -> Refit:
-    """Fit a fold once more, on a bootstrap of its training leads: a new seed alone moves few models at all."""
     from leadscore.evaluate import evaluate
-    from leadscore.model import make_model
-    from leadscore.split import resample_leads
 
-    fold, rows, seed = dataset.folds[number], dataset.observations.frame, config.seed + again
-    train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
-    X, y = dataset.X[train], dataset.y[train]
-    model = make_model(config.model, seed)
-    parts = _training_parts(model, dataset, config, number)
-    taken = resample_leads(rows["user_id"][train], y, (seed, number), parts.masks)
-    parts.fit(model, X, y, taken)
-    probability = model.predict_proba(dataset.X[valid])
-    return Refit(seed, probability, evaluate(dataset.y[valid], probability))
-
-
-@dataclass(frozen=True)
-class _TrainingParts:
-    """Which of a fold's training rows are fitted on, and which are the inner fold, if there is one.
-
-    Rows whose outcomes reach from the first part into the second are in neither.
-    """
-
-    fitted: "Mask"
-    held_out: "Mask | None" = None
-
-    @property
-    def masks(self) -> "list[Mask]":
-        return [self.fitted] if self.held_out is None else [self.fitted, self.held_out]
-
-    def fit(self, model: "CheckedModel", X: Any, y: Any, taken: Any = None) -> None:
-        """Fit on the training rows, or on those `taken` of them, some perhaps several times."""
-        import numpy as np
-
-        rows = np.arange(len(X)) if taken is None else taken
-        fitted, *rest = (rows[mask[rows]] for mask in self.masks)
-        model.fit(X.iloc[fitted], y.iloc[fitted], *((X.iloc[each], y.iloc[each]) for each in rest))
-
-
-def _training_parts(model: "CheckedModel", dataset: Dataset, config: Config, number: int) -> _TrainingParts:
-    from leadscore.split import inner_fold
-
-    fold, rows = dataset.folds[number], dataset.observations.frame
-    train = fold.train(rows).to_numpy()
-    if not model.wants_held_out:
-        return _TrainingParts(train[train])
-    fitted, held_out = inner_fold(fold, rows, config.validation.inner_share)
-    return _TrainingParts(fitted.to_numpy()[train], held_out.to_numpy()[train])
+    fitted = fit_again(dataset, config, number, again)
+    return Refit(config.seed + again, fitted.probability, evaluate(dataset.y[fitted.valid], fitted.probability))
 
 
 def _baselines(X_train: Any, y_train: Any, X_valid: Any, y_valid: Any) -> dict[str, Baseline]:

@@ -34,7 +34,10 @@ CASES = [
     ["data=bank_marketing", "data.dir=.", "features=attributes"],
     ["model=hist_gradient_boosting", "model.calibration=isotonic"],
     ["model=ensemble"],
+    ["search=random", "model.search_space.C=[0.1, 10, log]"],  # the ranges stated: shipped ones may become better
+    ["search=tpe", "search.trials=9", "model.search_space.C=[0.1, 10]"],
 ]
+PART = {"search": "model"}  # a group's part of the identity, where it has none of its own
 
 
 def named(config: Config) -> str:
@@ -79,7 +82,7 @@ def test_recorded_identities_still_hold(case):
 
 def test_every_choice_of_a_hashed_group_is_among_the_recorded():
     seen = [compose(case["overrides"]) for case in json.loads(RECORDED.read_text())["runs"]]
-    for group in ("window", "model", "validation", "data"):
+    for group in ("window", "model", "search", "validation", "data"):
         assert {type(getattr(config, group)) for config in seen} >= set(SCHEMAS[group].values()), group
 
 
@@ -89,9 +92,9 @@ def a_key_more(node: object) -> object:
     return later(**{field.name: getattr(node, field.name) for field in dataclasses.fields(node)})
 
 
-@pytest.mark.parametrize("group", ["data", "window", "model", "validation"])
+@pytest.mark.parametrize("group", ["data", "window", "model", "search", "validation"])
 def test_a_new_key_with_a_default_renames_no_run_and_its_use_does(group):
-    config = compose([])
+    config = compose(["search=tpe"] if group == "search" else [])
     entries = plan_run(config).asked
     before = config_hash(canonical_config(config, entries))
     later = a_key_more(getattr(config, group))
@@ -132,7 +135,7 @@ def fields_of(schema: type, way: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 FIELDS = [
     (group, name, schema, way, counts)
-    for group in ("data", "window", "model", "validation")
+    for group in ("data", "window", "model", "search", "validation")
     for name, schema in SCHEMAS[group].items()
     for way, counts in fields_of(schema)
 ]
@@ -170,7 +173,16 @@ def test_a_field_moves_the_name_and_its_part_when_it_counts_and_never_otherwise(
     first, second = canonical_config(before, {}), canonical_config(after, {})
     assert (config_hash(first) != config_hash(second)) is counts, f"{group}={name}: {'.'.join(way)}"
     moved = [part for part in parts(first) if parts(first)[part] != parts(second)[part]]
-    assert moved == ([group] if counts else [])
+    assert moved == ([PART.get(group, group)] if counts else [])
+
+
+def test_ranges_are_in_the_name_of_a_run_that_searches_them_and_of_no_other():
+    line = ["model=lightgbm", "model.search_space.num_leaves=[4, 64, log]"]
+    assert named(compose(line)) == named(compose(line[:1]))
+    searching = [named(compose([*each, "search=tpe"])) for each in (line, line[:1])]
+    assert len({*searching, named(compose(line))}) == 3
+    spelled = ["model=lightgbm", "model.search_space.num_leaves=[4.0, 64, log]", "search=tpe"]
+    assert named(compose(spelled)) == searching[0]
 
 
 def test_all_other_nodes_of_the_config_are_outside_the_name():

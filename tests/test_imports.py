@@ -35,6 +35,7 @@ ROOMS = {
     "model",
     "evaluate",
     "compare",
+    "search",
     "explain",
     "identity",
     "record",
@@ -54,6 +55,9 @@ ALLOWED = {
 WALKERS = {
     "pipeline",
     "training",
+    "fitting",
+    "searching",
+    "ablation",
     "preparing",
     "score",
     "scoring",

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from leadscore.config.compose import PRIMARY, compose_tree
 from leadscore.config.diagnose import explain_failure
+from leadscore.config.fields import outside
 from leadscore.config.fixed import unfixed_parts
 from leadscore.config.plus import GROUP as FEATURES
 from leadscore.config.relations import contradictions
@@ -149,9 +150,8 @@ def _checked(value: Any, metadata: typing.Mapping[str, Any]) -> Any:
     words = metadata.get("choices")
     if words and value not in words:
         raise ValueError(f"{value!r} is not one of its words. {did_you_mean(value, words, 'Allowed')}")
-    for limit, (holds, sentence) in _LIMITS.items():
-        if limit in metadata and not holds(value, metadata[limit]):
-            raise ValueError(f"{value} must be {sentence} {metadata[limit]}")
+    if problem := outside(value, metadata):
+        raise ValueError(problem)
     return value
 
 
@@ -168,10 +168,4 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "embargo": lambda text: text.strip() if text.strip() == "auto" else format_duration(parse_duration(text)),
     "instant": lambda text: parse_instant(text).isoformat().replace("+00:00", "Z"),
     "moment": spelled_moment,
-}
-_LIMITS: dict[str, tuple[Callable[[float, float], bool], str]] = {
-    "above": (lambda value, limit: value > limit, "above"),
-    "at_least": (lambda value, limit: value >= limit, "at least"),
-    "below": (lambda value, limit: value < limit, "below"),
-    "at_most": (lambda value, limit: value <= limit, "at most"),
 }

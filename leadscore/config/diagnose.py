@@ -3,6 +3,7 @@
 Only the failure path comes here, so composing once more for each override is cheap enough.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from omegaconf.errors import KeyValidationError
 
 from leadscore.config.compose import PRIMARY, compose_tree, group_choices
 from leadscore.config.plus import BASE, GROUP, added_sets
+from leadscore.config.schema import SCHEMAS
 from leadscore.errors import ConfigError, LeadscoreError, did_you_mean, raise_all
 
 if TYPE_CHECKING:
@@ -104,10 +106,23 @@ def _value_problem(override: "Override", chosen: Sequence[str], tree: DictConfig
         if isinstance(override.value(), dict) and OmegaConf.get_type(OmegaConf.select(tree, key)) is dict:
             return f"{override.input_line}: {key} has no such key yet; a plus adds it: +{override.input_line}"
         if key not in known and not override.is_add():
-            siblings = [name for name in known if name.rpartition(".")[0] == parent]
-            return f"unknown key '{key}' ({override.input_line}). {did_you_mean(key, siblings or known, 'Keys there')}"
+            return f"unknown key '{key}' ({override.input_line}){_where_it_belongs(key, known)}"
         return f"{override.input_line}: {_cause(error)}"
     return None
+
+
+def _where_it_belongs(key: str, known: Sequence[str]) -> str:
+    """Return which other choices of the group have the key, else the keys that there are."""
+    group, _, name = key.partition(".")
+    schemas = SCHEMAS.get(group, {}).items()
+    owners = [
+        f"{group}={choice}" for choice, each in schemas if name in {field.name for field in dataclasses.fields(each)}
+    ]
+    if owners:
+        return f": it goes with {' or '.join(owners)}"
+    parent = key.rpartition(".")[0]
+    siblings = [each for each in known if each.rpartition(".")[0] == parent]
+    return f". {did_you_mean(key, siblings or known, 'Keys there')}"
 
 
 def _keys(tree: DictConfig) -> list[str]:

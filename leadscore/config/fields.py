@@ -4,15 +4,25 @@
   checked by `config.checks` and put in one spelling before hashing;
 - `choices`: the words allowed;
 - `above`, `at_least`, `below`, `at_most`: the range of a number;
-- `identity=False`: the value cannot change a prediction and stays out of `config_hash`.
+- `identity=False`: the value cannot change a prediction and stays out of `config_hash`;
+- `searched=True`: ranges, which decide something where there is a search, and are hashed with it there alone.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
 
 from omegaconf import MISSING
 
-__all__ = ["choice", "duration", "instant", "kept_as", "number", "unhashed"]
+__all__ = ["RANGES", "choice", "duration", "instant", "kept_as", "number", "outside", "unhashed"]
+
+RANGES = {"identity": False, "searched": True}  # metadata of the ranges that a search tries
+_LIMITS: dict[str, tuple[Callable[[float, float], bool], str]] = {
+    "above": (lambda value, limit: value > limit, "above"),
+    "at_least": (lambda value, limit: value >= limit, "at least"),
+    "below": (lambda value, limit: value < limit, "below"),
+    "at_most": (lambda value, limit: value <= limit, "at most"),
+}
 
 
 def kept_as(kind: str, default: Any) -> Any:
@@ -43,3 +53,17 @@ def number(default: Any, **limits: float) -> Any:
 def unhashed(default: Any, **limits: float) -> Any:
     """Return a field whose value cannot change a prediction."""
     return field(default=default, metadata={"identity": False, **limits})
+
+
+def outside(value: float, metadata: Mapping[str, Any]) -> str | None:
+    """Return what a number should be and is not.
+
+    Examples
+    --------
+    >>> outside(0, {"above": 0, "at_most": 1})
+    '0 must be above 0'
+    """
+    for limit, (holds, sentence) in _LIMITS.items():
+        if limit in metadata and not holds(value, metadata[limit]):
+            return f"{value} must be {sentence} {metadata[limit]}"
+    return None

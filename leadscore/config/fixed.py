@@ -76,4 +76,8 @@ def _unhashed(node: Any) -> set[str]:
     schema = OmegaConf.get_type(node)
     if not dataclasses.is_dataclass(schema):
         return set()
-    return {field.name for field in dataclasses.fields(schema) if not field.metadata.get("identity", True)}
+    return {
+        field.name
+        for field in dataclasses.fields(schema)
+        if not field.metadata.get("identity", True) and not field.metadata.get("searched")
+    }

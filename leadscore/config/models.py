@@ -1,10 +1,11 @@
-"""The parameters of the models that leadscore ships, with their types and defaults."""
+"""The parameters of the models that leadscore ships, with their types and defaults, and how they are searched."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from omegaconf import MISSING
 
-from leadscore.config.fields import choice, number, unhashed
+from leadscore.config.fields import RANGES, choice, number, unhashed
 
 __all__ = [
     "BaselineModel",
@@ -13,6 +14,9 @@ __all__ = [
     "LightgbmModel",
     "LogisticModel",
     "ModelConfig",
+    "RandomSearch",
+    "SearchConfig",
+    "TpeSearch",
 ]
 
 
@@ -22,6 +26,8 @@ class ModelConfig:
 
     name: str = MISSING
     calibration: str = choice("none", "none", "sigmoid", "isotonic", "auto")  # learned on the inner fold
+    # parameter -> [low, high], [low, high, log] or a list of words, for search=random|tpe
+    search_space: dict[str, Any] = field(default_factory=dict, metadata=RANGES)
 
 
 @dataclass
@@ -84,3 +90,32 @@ class BaselineModel(ModelConfig):
     name: str = "baseline"
     rank_by: str | None = None  # null: the base rate for everyone
     descending: bool = False  # false: the smallest value converts best (days since the last event)
+
+
+# --- search -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class SearchConfig:
+    """How the model's parameters are found; by default they are not, but taken as they stand."""
+
+    name: str = "none"
+
+
+@dataclass
+class RandomSearch(SearchConfig):
+    """Parameters drawn by lot, scored by rolling origin on rows that train; the best are fitted."""
+
+    name: str = "random"
+    trials: int = number(30, at_least=2)  # the first is the model's own parameters
+    folds: int = number(3, at_least=1)  # periods that are scored in turn, all within the training rows
+    share: float = number(0.5, above=0, below=1)  # of the training rows, the latest: what those periods cover
+    metric: str = choice("auc", "auc", "average_precision", "brier", "log_loss")
+    prune: bool = True  # stop a trial that lies below the median of the earlier ones after a period
+
+
+@dataclass
+class TpeSearch(RandomSearch):
+    """The same, drawn where earlier trials did well (tree-structured Parzen estimator)."""
+
+    name: str = "tpe"

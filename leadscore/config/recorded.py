@@ -34,6 +34,8 @@ def recorded_config(plain: Mapping[str, Any], model_schema: Callable[[str], type
     try:
         tree = OmegaConf.structured(Config)
         for group, schemas in SCHEMAS.items():
+            if group == "search" and group not in values:  # a run from before there was one
+                continue
             node = dict(values.pop(group))
             name = str(node[KEY.get(group, "name")])
             if group != "model" and name not in schemas:

@@ -7,6 +7,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from leadscore.config.bands import CUTS, BandsConfig
+from leadscore.config.ranges import range_problems, ranges_of
 from leadscore.config.schema import (
     SCHEMAS,
     Config,
@@ -37,6 +38,7 @@ def contradictions(config: Config) -> list[str]:
         *_window(config),
         *_validation(config),
         *data_contradictions(config.data),
+        *_search(config),
         *_metrics(config),
         *_bands(config.bands),
         *_features(config),
@@ -51,6 +53,7 @@ def _names(config: Config) -> Iterator[str]:
         "window": config.window.name,
         "validation": config.validation.name,
         "tracking": config.tracking.name,
+        "search": config.search.name,
         "data": config.data.source,
     }
     for group, name in kinds.items():
@@ -122,6 +125,16 @@ def _validation(config: Config) -> Iterator[str]:
                 f"validation.train_length {validation.train_length} is not longer than window.horizon "
                 f"{config.window.horizon} plus validation.embargo {validation.embargo}: the purge leaves no row"
             )
+
+
+def _search(config: Config) -> Iterator[str]:
+    wrong = list(range_problems(config.model))
+    yield from wrong
+    if config.search.name != "none" and not wrong and not ranges_of(config.model):
+        yield (
+            f"search={config.search.name} has nothing to try: model.search_space of {config.model.name} is empty; it "
+            f"names parameters with their ends, as in '+model.search_space={{C: [0.01, 100, log]}}'"
+        )
 
 
 def _metrics(config: Config) -> Iterator[str]:

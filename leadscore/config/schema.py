@@ -17,6 +17,9 @@ from leadscore.config.models import (
     LightgbmModel,
     LogisticModel,
     ModelConfig,
+    RandomSearch,
+    SearchConfig,
+    TpeSearch,
 )
 from leadscore.config.sweeps import SweepConfig
 
@@ -42,12 +45,15 @@ __all__ = [
     "MetricsConfig",
     "ModelConfig",
     "PolicyConfig",
+    "RandomSearch",
     "RandomValidation",
     "RollingValidation",
     "RowOrderConfig",
+    "SearchConfig",
     "SnapshotsWindow",
     "SweepConfig",
     "TableConfig",
+    "TpeSearch",
     "TrackingConfig",
     "ValidationConfig",
     "WandbTracking",
@@ -55,7 +61,7 @@ __all__ = [
 ]
 
 # Everything else in the config (tracking, compute, notes, seed, ...) cannot change what is being asked.
-HASHED_GROUPS = ("data", "window", "definitions", "features", "model", "validation")
+HASHED_GROUPS = ("data", "window", "definitions", "features", "model", "search", "validation")
 
 
 # --- data -------------------------------------------------------------------------------------------
@@ -295,6 +301,7 @@ class Config:
     definitions: dict[str, str] = field(default_factory=dict)  # concept -> the definition meant
     features: dict[str, Any] = field(default_factory=dict)  # feature name -> its parameters
     model: ModelConfig = MISSING
+    search: SearchConfig = field(default_factory=SearchConfig)
     validation: ValidationConfig = MISSING
     tracking: TrackingConfig = MISSING
     compute: ComputeConfig = MISSING
@@ -323,6 +330,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "ensemble": EnsembleModel,
         "baseline": BaselineModel,
     },
+    "search": {"none": SearchConfig, "random": RandomSearch, "tpe": TpeSearch},
     "validation": {
         "holdout": HoldoutValidation,
         "rolling": RollingValidation,

@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
+from leadscore.config.ranges import declared_space
 from leadscore.config.schema import HASHED_GROUPS, Config
 
 __all__ = ["HASH_VERSION", "canonical_config", "config_hash", "digest", "parts"]
@@ -31,6 +32,10 @@ def canonical_config(config: Config, features: Mapping[str, Any]) -> dict[str, A
     """
     nodes = {group: getattr(config, group) for group in HASHED_GROUPS}
     canonical = {group: _changed(node) for group, node in nodes.items() if dataclasses.is_dataclass(node)}
+    if config.search.name == "none":  # ranges that nobody searches ask nothing
+        del canonical["search"]
+    else:
+        canonical["search"]["space"] = declared_space(config.model)
     return {**canonical, "features": dict(features), "definitions": dict(config.definitions)}
 
 
@@ -42,6 +47,8 @@ def config_hash(canonical: Mapping[str, Any]) -> str:
 def parts(canonical: Mapping[str, Any]) -> dict[str, str]:
     """Return one hash for each group, so that a reviewer sees which part moved."""
     grouped = {name: canonical[name] for name in ("window", "model", "validation", "data")}
+    if "search" in canonical:
+        grouped["model"] = {"model": canonical["model"], "search": canonical["search"]}
     grouped["features"] = {"features": canonical["features"], "definitions": canonical["definitions"]}
     return {name: digest(node) for name, node in sorted(grouped.items())}
 

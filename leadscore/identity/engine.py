@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # What only says, asks or keeps: messages, doors, pages, the shelf, names. What config/ composes is in config_hash,
 # except a value at its default, which config_hash leaves out: so the files where the defaults stand count.
 SILENT = {"errors", "terminal", "report", "door", "train", "record", "identity", "config", "verbs", "testing", "store"}
-SILENT |= {"__main__", "sealed", "features/audit", "changes", "repetition", "score", "scoring", "sweeps"}
+SILENT |= {"__main__", "sealed", "features/audit", "changes", "repetition", "ablation", "score", "scoring", "sweeps"}
 DEFAULTS = ("config/schema.py", "config/models.py")
 REGISTERED = {"feature", "definition"}  # code_hash names those that a run uses
 

@@ -46,7 +46,7 @@ def named(config: Config, plan: "Plan", code: Code) -> dict[str, Any]:
         "code_hash": code.hash,
         "engine_hash": engine_hash(),
         "seed": config.seed,
-        "environment": environment(),
+        "environment": environment(("optuna",) if config.search.name != "none" else ()),
     }
 
 

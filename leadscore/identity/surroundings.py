@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,12 @@ __all__ = ["environment", "git_state"]
 PACKAGES = ("leadscore", "numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "lightgbm", "numba")
 
 
-def environment() -> dict[str, Any]:
-    """Return Python's version, the machine's kind and the versions of what computes."""
+def environment(also: Sequence[str] = ()) -> dict[str, Any]:
+    """Return Python's version, the machine's kind and the versions of what computes, in this run `also` these."""
     return {
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: _version(name) for name in (*PACKAGES, *also)},
     }
 
 

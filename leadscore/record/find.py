@@ -13,7 +13,19 @@ from typing import Any
 from leadscore.errors import RecordError, examples
 from leadscore.record.champion import Entry, champion_at, no_champion
 from leadscore.record.shelf import CHAMPION as AGAINST
-from leadscore.record.shelf import CHECKS, CODE, CONFIG, DATA, IDENTITY, METRICS, MODEL, PREDICTIONS, VALUES, WINDOWS
+from leadscore.record.shelf import (
+    CHECKS,
+    CODE,
+    CONFIG,
+    DATA,
+    IDENTITY,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    SEARCH,
+    VALUES,
+    WINDOWS,
+)
 
 __all__ = ["Run", "all_runs", "champion_of", "open_run", "read_run", "run_folders", "run_of"]
 
@@ -66,6 +78,11 @@ class Run:
     def metrics(self) -> dict[str, Any]:
         """As in `metrics.json`."""
         return self._json(METRICS)
+
+    @cached_property
+    def search(self) -> dict[str, Any]:
+        """As in `search.json`, of a run that searched."""
+        return self._json(SEARCH)
 
     @cached_property
     def checks(self) -> dict[str, Any]:

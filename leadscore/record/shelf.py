@@ -25,6 +25,7 @@ __all__ = [
     "PREDICTIONS",
     "REPORT",
     "SCHEMA",
+    "SEARCH",
     "VALUES",
     "WINDOWS",
     "Shelf",
@@ -41,6 +42,7 @@ SCHEMA = "schema.json"
 WINDOWS = "windows.json"
 CHECKS = "checks.json"
 METRICS = "metrics.json"
+SEARCH = "search.json"  # of a run that searched: every trial
 PREDICTIONS = "predictions.parquet"
 FEATURES = "features.md"
 VALUES = "features.parquet"  # the features' values of the validation rows

@@ -23,6 +23,7 @@ from leadscore.record.shelf import (
     MODEL,
     PREDICTIONS,
     SCHEMA,
+    SEARCH,
     VALUES,
     WINDOWS,
     Shelf,
@@ -120,6 +121,8 @@ def write_run(shelf: Shelf, run: TrainedRun, serving: Serving) -> str:
     shelf.json(CHECKS, {"checks": [check.to_json() for check in run.checks], "audit": _audit(run)})
     extra = {"fold": run.folds[-1].number, "seed": run.config.seed}
     manifest = save_model(run.model, shelf.folder / MODEL, extra, {SERVING: serving.to_json()})
+    if run.search is not None:
+        shelf.json(SEARCH, run.search.to_json())
     shelf.json(METRICS, metrics_of(run))
     return str(manifest["sha256"])
 
@@ -135,6 +138,7 @@ def metrics_of(run: TrainedRun) -> dict[str, Any]:
         "train_and_valid": [None if fold.sides is None else fold.sides.to_json() for fold in run.folds],
         "importance": run.importance.to_dict("records"),
         "effects": run.effects,
+        **({} if run.search is None else {"search": run.search.summary}),
         "bands": run.bands.to_json(),
         "feature_seconds": {name: round(seconds, 4) for name, seconds in run.dataset.table.seconds.items()},
         "features_from_cache": list(run.dataset.table.recalled),

@@ -1,0 +1,1 @@
+"""What each feature of a run is worth."""
