@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scored_world import World
 
-from leadscore import compose, compose_score, open_run, outcomes_of
+from leadscore import compose, compose_score, diff_scores, open_run, outcomes_of
 from leadscore.compare import independent_difference, share_interval
 from leadscore.errors import ConfigError, DataError, RecordError, WindowError
 from leadscore.evaluate import evaluate
@@ -352,6 +352,9 @@ def test_given_rows_wait_for_their_own_label(tmp_path):
     write_scores(prepare_batch(open_run(tmp_path / "run"), config))
     scored = pd.read_parquet(output)
     assert scored["user_id"].duplicated().any()
+    moved = diff_scores(output, output, roots=[tmp_path])
+    assert moved.counts["both"] == len(moved.frame) == 240
+    assert "leads have several rows in a file" in moved.notes[0]
     found = outcomes_of(output, roots=[tmp_path])
     assert found.counts["undecided (no label yet)"] == 40
     frame.to_csv(tmp_path / "deals.csv", index=False)

@@ -126,12 +126,26 @@ def test_the_story_is_told_as_it_is_shown(home, monkeypatch):
     monkeypatch.setenv("LOGNAME", "operator")
     folder = home / "story"
     folder.mkdir()
-    printed = " ".join(as_it_varies_not(shell(script, folder)))
-    place = 0
-    for shown in re.findall(r"<!-- story -->\n```text\n(.*?)```", README, re.DOTALL):
+    is_told(README, shell(script, folder))
+
+
+def is_told(page: str, printed: str) -> None:
+    """Each line of the page's stories is printed, in this order."""
+    printed, place = " ".join(as_it_varies_not(printed)), 0
+    for shown in re.findall(r"<!-- story -->\n```text\n(.*?)```", page, re.DOTALL):
         for line in as_it_varies_not(shown):
             assert line in printed[place:]
             place = printed.index(line, place) + len(line)
+
+
+@pytest.mark.slow
+def test_the_page_on_scoring_is_told_as_it_is_shown(tmp_path):
+    page = (ROOT / "docs" / "scoring.md").read_text(encoding="utf-8")
+    scripts = BLOCK.findall(page)
+    is_told(page, shell("\n".join(text for kind, text in scripts if kind == "bash"), tmp_path))
+    (python,) = (text for kind, text in scripts if kind == "py")
+    (tmp_path / "page.py").write_text(python)
+    assert shell(f"{sys.executable} page.py", tmp_path).startswith("Of 943 rows of 544 leads scored")
 
 
 def test_every_choice_of_every_group_has_a_first_line_that_says_what_it_is():

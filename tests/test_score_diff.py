@@ -157,6 +157,10 @@ def test_no_lead_in_both_files_is_an_answer(world, tmp_path):
     found = moved(world, tmp_path / "early.parquet")
     assert found.counts["both"] == 0
     assert "There is no lead whose score could have moved." in found.sentence
+    world.score("trees", tmp_path / "nobody.parquet", "2023-06-01")
+    assert moved(world, tmp_path / "nobody.parquet").counts["only_new"] == len(
+        pd.read_parquet(world.root / "trees.parquet")
+    )
     json.dumps(found.to_json(), allow_nan=False)
 
 

@@ -125,5 +125,6 @@ def _waiting(found: "Outcomes") -> Iterator[str]:
     if waiting.empty:
         return
     first, last = waiting.min(), waiting.max()
-    when = f"mature at {_time(first)}" if first == last else f"mature between {_time(first)} and {_time(last)}"
-    yield f"{len(waiting):,} are immature and {when}; today's tables are complete up to {_time(found.data_end)}."
+    when = f"at {_time(first)}" if first == last else f"between {_time(first)} and {_time(last)}"
+    verb = "is immature and matures" if len(waiting) == 1 else "are immature and mature"
+    yield f"{len(waiting):,} {verb} {when}; today's tables are complete up to {_time(found.data_end)}."

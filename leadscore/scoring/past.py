@@ -210,9 +210,9 @@ def _problems(frame: pd.DataFrame) -> list[str]:
             f"{int(doubled.sum()):,} of {len(frame):,} rows repeat a user_id and as_of ({shown}), and would count "
             f"twice: the job writes each once"
         )
-    odd = ~frame["run"].map(lambda text: bool(RUN_ID.fullmatch(str(text))))
-    if odd.any():
-        problems.append(f"{int(odd.sum()):,} rows name no run ({examples(frame.loc[odd, 'run'].unique())})")
+    odd = [text for text in frame["run"].unique() if not RUN_ID.fullmatch(str(text))]
+    if odd:
+        problems.append(f"{int(frame['run'].isin(odd).sum()):,} rows name no run ({examples(odd)})")
     bands = set(frame.loc[p.notna(), "band"]) - set(BANDS)
     if bands:
         problems.append(f"band is one of {', '.join(BANDS)}, and {examples(sorted(bands))} is none")

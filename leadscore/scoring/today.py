@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["config_today", "recorded_today", "refuse_older", "rows_of_leads", "window_of_life"]
 
-RECORDED = "recorded"  # the choice of `data` that stands for the run's own
+RECORDED = "as_the_run_recorded"  # the choice of `data` that stands for the run's own
 
 
 def recorded_today(run: "Run", overrides: Sequence[str]) -> "Config":
