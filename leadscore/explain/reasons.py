@@ -59,20 +59,37 @@ def reasons(
     contributions = explanation.contributions[list(X.columns)].to_numpy()
     sums = _sums(contributions, list(groups.values()))
     first = np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :top]
-    words = {f"reason_{place}": np.full(len(X), "", dtype=object) for place in range(1, top + 1)}
-    codes = {f"code_{place}": np.full(len(X), "", dtype=object) for place in range(1, top + 1)}
+    reason, code = _Texts(len(X), top), _Texts(len(X), top)
     rows = np.arange(len(X))
-    for place, group in enumerate(first.T, 1):
+    for place, group in enumerate(first.T):
         moved = sums[rows, group]
         speaker = _speakers(contributions, list(groups.values()), group, moved)
+        speaker[np.abs(moved) < LEAST] = -1
         for at, each in enumerate(named):
+            speaks = speaker == at
             for raises, way in enumerate(WAYS):
-                mine = np.flatnonzero((speaker == at) & ((moved > 0) == bool(raises)) & (np.abs(moved) >= LEAST))
+                mine = np.flatnonzero(speaks & ((moved > 0) == bool(raises)))
                 if len(mine):
-                    said = said_values(each, X.iloc[mine, at], way)
-                    words[f"reason_{place}"][mine] = said + f": {way}"
-                    codes[f"code_{place}"][mine] = f"{each.name}:{way}"
-    return pd.DataFrame({**words, **codes}, index=X.index).astype("str")
+                    which, sentences = _worded(each, X[each.name].take(mine), way)
+                    reason.put(place, mine, which, [f"{sentence}: {way}" for sentence in sentences])
+                    code.put(place, mine, np.zeros(len(mine), dtype=int), [f"{each.name}:{way}"])
+    return pd.DataFrame({**reason.columns("reason"), **code.columns("code")}, index=X.index)
+
+
+class _Texts:
+    """Columns of texts that repeat, kept as numbers until all are known; 0 is the empty one."""
+
+    def __init__(self, n: int, columns: int) -> None:
+        self.known = {"": 0}
+        self.numbers = np.zeros((columns, n), dtype=int)
+
+    def put(self, column: int, rows: Array, which: Array, texts: Sequence[str]) -> None:
+        places = np.array([self.known.setdefault(text, len(self.known)) for text in texts])
+        self.numbers[column, rows] = places[which]
+
+    def columns(self, name: str) -> "dict[str, Any]":
+        texts = pd.array(list(self.known), dtype="str")
+        return {f"{name}_{place}": texts.take(numbers) for place, numbers in enumerate(self.numbers, 1)}
 
 
 def group_contributions(explanation: "Explanation", dictionary: Sequence[Described]) -> pd.DataFrame:
@@ -85,13 +102,18 @@ def group_contributions(explanation: "Explanation", dictionary: Sequence[Describ
 
 def said_values(each: Described, values: pd.Series, way: str) -> Array:
     """Return each value of a column as its sentence, `raises` or `lowers`, an object array of str (n,)."""
-    is_number = pd.api.types.is_numeric_dtype(values.dtype)
-    shown = _shown(each, values.to_numpy(dtype="float64")) if is_number else values.to_numpy(dtype=object)
-    codes, different = pd.factorize(shown)  # values that read alike are worded once; -1 is missing
-    sentences = [_sentence(each, value, way) for value in different]
-    sentences.append(each.phrases.get("missing") or f"{_title(each)} is missing")
-    said: Array = np.array(sentences, dtype=object)[codes]
+    which, sentences = _worded(each, values, way)
+    said: Array = np.array(sentences, dtype=object)[which]
     return said
+
+
+def _worded(each: Described, values: pd.Series, way: str) -> tuple[Array, list[str]]:
+    """Return the place of each value's sentence, and the sentences: values that read alike are worded once."""
+    is_number = pd.api.types.is_numeric_dtype(values.dtype)
+    which, different = pd.factorize(_shown(each, values.to_numpy(dtype="float64")) if is_number else values.array)
+    missing = each.phrases.get("missing") or f"{_title(each)} is missing"
+    # a missing value is -1: the last
+    return which, [*(_sentence(each, value, way) for value in different), missing]
 
 
 def _by_column(X: pd.DataFrame, dictionary: Sequence[Described]) -> list[Described]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Chunk", "moved_code_of", "prepare_batch", "recorded_config_of", "score_leads", "write_scores"]
 
 log = logging.getLogger(__name__)
+WORDS = [name for name in COLUMNS if name.startswith(("reason_", "code_"))]
 
 
 @dataclass(frozen=True)
@@ -90,26 +91,23 @@ class Batch:
         silent = self.gaps.silent(X)
         speaks = (silent == "").to_numpy()
         asked = X if speaks.all() else X[speaks]
-        probability = model.predict_proba(asked)
         frame = rows[["user_id", "as_of"]].copy()
-        p = np.full(len(rows), np.nan)
-        p[speaks] = probability.to_numpy()
+        p, words = np.full(len(rows), np.nan), dict.fromkeys(WORDS, "")
+        probability = pd.Series(dtype="float64")
+        if len(asked):
+            probability, explanation = model.predict_and_explain(asked)
+            p[speaks] = probability.to_numpy()
+            words = reasons(explanation, asked, serving.dictionary, top=REASONS).set_axis(np.flatnonzero(speaks))
         frame["probability"] = p
         frame["score"] = np.round(100 * p, 1)
         frame["band"] = pd.Series(np.where(speaks, serving.bands.of(p), ""), dtype="str")
-        words = {
-            f"{kind}_{place}": np.full(len(rows), "", dtype=object)
-            for kind in ("reason", "code")
-            for place in range(1, REASONS + 1)
-        }
-        if len(asked):
-            why = reasons(model.explain(asked), asked, serving.dictionary, top=REASONS)
-            for name in why:
-                words[name][speaks] = why[name].to_numpy()
-        words["reason_1"][~speaks] = [f"no score: {name.replace('_', ' ')} is missing" for name in silent[~speaks]]
-        words["code_1"][~speaks] = [f"{name}:abstained" for name in silent[~speaks]]
-        for name, texts in words.items():
-            frame[name] = pd.array(texts, dtype="str")
+        for name in WORDS:
+            frame[name] = words[name]
+        if not speaks.all():
+            mute = silent.set_axis(frame.index)[~speaks]
+            frame[WORDS] = frame[WORDS].fillna("")
+            frame.loc[~speaks, "reason_1"] = "no score: " + mute.str.replace("_", " ") + " is missing"
+            frame.loc[~speaks, "code_1"] = mute + ":abstained"
         frame["run"], frame["config_hash"] = self.run.run_id, self.run.identity["config_hash"]
         frame["scored_at"] = self.scored_at
         return Chunk(frame[list(COLUMNS)], X, probability)
