@@ -5,6 +5,7 @@ message without a traceback and exit status 1; a job that fails while running ne
 command stops them all.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -80,6 +81,7 @@ class Refused(CompactHydraException):
 
 def open_door(door: Door[C]) -> None:
     """Run the command line in `sys.argv`."""
+    not_for_all()
     try:
         arguments = parse_command()
         door.load_plugins(named_plugins(arguments.overrides))
@@ -97,6 +99,11 @@ def open_door(door: Door[C]) -> None:
     register_configs()
     with _stoppable():
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=door.name)(_task(door))()
+
+
+def not_for_all() -> None:
+    """Let not everybody write what this process leaves, whatever the umask is: a model in a run's folder decides."""
+    os.umask(os.umask(0o022) | 0o002)
 
 
 class Terminated(KeyboardInterrupt):

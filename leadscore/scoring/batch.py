@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.config.score_schema import ScoreConfig
-from leadscore.errors import RecordError
+from leadscore.errors import RecordError, WindowError, examples
 from leadscore.preparing import Step, load_checked, model_table
 from leadscore.scoring.gaps import Gaps, find_gaps, refuse_other_data
 from leadscore.scoring.output import COLUMNS, REASONS, writing
@@ -138,9 +138,11 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
 
     if run.identity.get("status") != "done":
         raise RecordError(f"run {run.run_id} is {run.identity.get('status')}: only a finished run can score")
+    run = replace(run, any_version=config.allow_other_versions)
     recorded = _recorded(run, config)
     plan = plan_run(recorded)
     allowed, notes = _code(run, recorded, plan, config)
+    allowed |= _kept(run, config)
     trained = f"{run.model.name} of run {run.run_id}"
     refuse_other_data(recorded.data, config.data, plan, trained)
     if recorded.data.name != config.data.name:
@@ -151,6 +153,9 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
     notes += [f"{said}; no feature of the model reads it" for name, said in absent.items() if name not in needed]
     gaps = find_gaps(plan, tables, absent, config, trained)
     population = population_of(tables, recorded.window, config.data.statuses, config)
+    if not len(population.frame):
+        _refuse_empty(population, config)
+        allowed["allow_empty"] = "no lead is due: the file has its header and no rows"
     if population.notes:
         allowed["allow_age_shift"] = "; ".join(population.notes)
     return Batch(run, config, tables, population, gaps, allowed, notes)
@@ -166,6 +171,38 @@ def _recorded(run: "Run", config: ScoreConfig) -> "Config":
             f'"plugins=[{",".join([*config.plugins, *missing])}]"'
         )
     return config_of(run, config.plugins, tracking_root=Path(config.output).absolute().parent)
+
+
+def _kept(run: "Run", config: ScoreConfig) -> dict[str, str]:
+    """Refuse a model that is not in safe keeping, unless the config allows it; return what was allowed."""
+    from leadscore.model.store import other_versions, read_manifest, writable_by_all
+    from leadscore.record.shelf import MODEL
+
+    allowed = {}
+    if moved := other_versions(read_manifest(run.folder / MODEL)):
+        allowed["allow_other_versions"] = f"the model was saved by {', '.join(moved)}"
+    paths = [*writable_by_all(run.folder), *writable_by_all(run.folder / MODEL)]
+    if paths:
+        shown = examples([str(path) for path in paths])
+        said = f"every user of this machine may write {len(paths)} files and folders of run {run.run_id} ({shown})"
+        if not config.allow_writable:
+            raise RecordError(
+                f"{said}, and so decide what is scored: chmod -R o-w {run.folder}; or, on a disk without such rights, "
+                f"allow_writable=true, which the report records"
+            )
+        allowed["allow_writable"] = said
+    return allowed
+
+
+def _refuse_empty(population: Population, config: ScoreConfig) -> None:
+    if config.allow_empty or config.validate_only:
+        return
+    out = [f"{n:,} {reason}" for reason, n in population.counts.items() if n and reason not in ("candidates", "scored")]
+    raise WindowError(
+        f"no lead is due at {population.as_of:%Y-%m-%d %H:%M} UTC, of {population.counts['candidates']:,} candidates: "
+        f"{'; '.join(out) or 'the lead table is empty'}. as_of, since and who decide; allow_empty=true writes a file "
+        f"without a row"
+    )
 
 
 def _code(run: "Run", recorded: "Config", plan: "Plan", config: ScoreConfig) -> tuple[dict[str, str], list[str]]:
@@ -250,8 +287,6 @@ def _watched(batch: Batch, take: Any) -> dict[str, Any]:
         *batch.allowed.values(),
         *(f"{why} ({batch.config.missing[name]})" for name, why in batch.gaps.lacking.items()),
     ]
-    if not population.counts["scored"]:
-        warnings.append("no lead is due: the file has its header and no rows")
     return {
         "run": run.run_id,
         "run_identity": {key: run.identity.get(key) for key in ("identity", "config_hash", "code_hash", "data_hash")},
