@@ -13,7 +13,7 @@ import pandas as pd
 from leadscore.config.score_schema import ScoreConfig
 from leadscore.errors import RecordError, WindowError, examples
 from leadscore.preparing import Step, load_checked, model_table
-from leadscore.scoring.gaps import Gaps, find_gaps, refuse_other_data
+from leadscore.scoring.gaps import Gaps, find_gaps, missing_ends, refuse_other_data
 from leadscore.scoring.output import COLUMNS, REASONS, writing
 from leadscore.scoring.population import Population, population_of
 from leadscore.scoring.watch import Watch
@@ -149,6 +149,7 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
         notes.append(f"the run was trained on data '{recorded.data.name}', and '{config.data.name}' are scored")
     data, absent = without_absent(config.data)
     tables = load_checked(data, open_store(config.compute), step)
+    allowed |= missing_ends(run, tables, config, trained)
     needed = {name for each in plan.steps for name in each.feature.columns}
     notes += [f"{said}; no feature of the model reads it" for name, said in absent.items() if name not in needed]
     gaps = find_gaps(plan, tables, absent, config, trained)
@@ -170,7 +171,7 @@ def _recorded(run: "Run", config: ScoreConfig) -> "Config":
             f"run {run.run_id} used {', '.join(missing)}: modules of a record are never imported unasked; add "
             f'"plugins=[{",".join([*config.plugins, *missing])}]"'
         )
-    return config_of(run, config.plugins, tracking_root=Path(config.output).absolute().parent)
+    return config_of(run, config.plugins, tracking_root=run.folder)  # where it was recorded may be on another machine
 
 
 def _kept(run: "Run", config: ScoreConfig) -> dict[str, str]:
@@ -283,11 +284,14 @@ def _watched(batch: Batch, take: Any) -> dict[str, Any]:
         take(chunk.frame)
     drift = watch.report(batch.population, batch.run)
     run, population, tables = batch.run, batch.population, batch.tables
+    seen = int((population.frame["as_of"] <= pd.Timestamp(run.serving.trained_until)).sum())
     warnings = [
         *batch.allowed.values(),
+        *([_of_training(seen, population, run)] if seen else []),
         *(f"{why} ({batch.config.missing[name]})" for name, why in batch.gaps.lacking.items()),
     ]
     return {
+        "output": Path(batch.config.output).name,
         "run": run.run_id,
         "run_identity": {key: run.identity.get(key) for key in ("identity", "config_hash", "code_hash", "data_hash")},
         "model": run.model.name,
@@ -309,3 +313,10 @@ def _watched(batch: Batch, take: Any) -> dict[str, Any]:
         "warnings": [*warnings, *drift.pop("warnings")],
         "drift": drift,
     }
+
+
+def _of_training(seen: int, population: Population, run: "Run") -> str:
+    return (
+        f"{seen:,} of {population.counts['scored']:,} leads are scored at or before {run.serving.trained_until[:10]}, "
+        f"up to which the model was trained: it may have seen how they ended"
+    )

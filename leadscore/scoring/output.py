@@ -42,8 +42,12 @@ def refuse_taken(output: Path) -> None:
     Raises
     ------
     RecordError
-        Naming what lies there: a table, a folder, a link, or whatever else is no score file.
+        Naming what lies there: a table, a folder, a link, or whatever else is no score file. Or saying that its folder
+        is not there: a share that is not mounted, or a typing mistake, is never made up.
     """
+    if not output.parent.is_dir():
+        found = "is no folder" if output.parent.exists() else "does not exist; make it first"
+        raise RecordError(f"output {output}: {output.parent} {found}, or name another")
     try:
         for path, is_ours in ((output, _is_scores), (report_path(output), _is_report)):
             if path.is_symlink():
@@ -51,6 +55,9 @@ def refuse_taken(output: Path) -> None:
             if path.exists() and not (path.is_file() and (path.stat().st_size == 0 or is_ours(path))):
                 what = "a folder" if path.is_dir() else "a file that leadscore.score did not write"
                 raise RecordError(f"{path} is {what}, and nothing is written over it: output names another")
+        other = _told(report_path(output)).get("output", output.name)
+        if other != output.name and output.with_name(other).exists():
+            raise RecordError(f"{report_path(output)} is the report of {other}: output names a file of another name")
     except OSError as error:
         raise _unwritable(output, error) from None
 
@@ -71,11 +78,15 @@ def _is_scores(path: Path) -> bool:
 
 
 def _is_report(path: Path) -> bool:
+    return {"run", "run_identity", "scored_at", "sha256"} <= set(_told(path))
+
+
+def _told(path: Path) -> dict[str, Any]:
     try:
         told = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(told, dict) and {"run", "run_identity", "scored_at", "sha256"} <= set(told)
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 @contextmanager
@@ -92,7 +103,7 @@ def writing(output: Path) -> Iterator["ScoreFile"]:
     lock = output.with_name(f".{output.name}.lock")
     refuse_taken(output)
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()  # what a lock cannot be made for is said as it is, and not as a lock that another job holds
         with FileLock(lock, timeout=0):
             file = ScoreFile(output)
             try:
