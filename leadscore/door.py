@@ -5,6 +5,7 @@ message without a traceback and exit status 1; a job that fails while running ne
 command stops them all.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -87,6 +88,7 @@ class Refused(CompactHydraException):
 
 def open_door(door: Door[C]) -> None:
     """Run the command line in `sys.argv`."""
+    not_for_all()
     try:
         arguments = parse_command()
         door.load_plugins(named_plugins(arguments.overrides))
@@ -118,6 +120,11 @@ def _sweeping(door: Door[C], arguments: Any, jobs: Sequence[tuple[list[str], C]]
         yield
     if sweep.unfinished:
         sys.exit(f"leadscore: {len(sweep.unfinished):,} of {len(sweep.jobs):,} jobs came to no result")
+
+
+def not_for_all() -> None:
+    """Let not everybody write what this process leaves, whatever the umask is: a model in a run's folder decides."""
+    os.umask(os.umask(0o022) | 0o002)
 
 
 class Terminated(KeyboardInterrupt):

@@ -48,9 +48,12 @@ def score(config: ScoreConfig, folder: Path | None) -> None:
 
 
 def check(config: ScoreConfig) -> Any:
-    """Refuse a run that is not there, before any data are read."""
+    """Refuse a run that is not there, and an output that is something else, before any data are read."""
     from leadscore.record import open_run
+    from leadscore.scoring.output import refuse_taken
 
+    if not config.validate_only:
+        refuse_taken(Path(config.output))
     return open_run(config.run, config.roots)
 
 

@@ -63,6 +63,10 @@ class ScoreConfig:
     max_staleness: str = duration("1d")  # how far as_of may lie after the instant up to which the tables are complete
     allow_age_shift: bool = False  # score leads of an age that the model never saw
     allow_code_change: bool = False  # score although the code of the features is not the run's
+    allow_other_versions: bool = False  # score although another major version of a library saved the model
+    allow_writable: bool = False  # score although every user of the machine may write the run's files
+    allow_missing_ends: bool = False  # score although status, converted_at or closed_at of training is missing
+    allow_empty: bool = False  # write a file without a row where no lead is due
     missing: dict[str, str] = field(default_factory=dict)  # feature -> default | abstain, where its source is missing
     max_unseen_share: float = number(0.2, at_least=0, at_most=1)  # of a category's rows with a level training had not
     drift: DriftConfig = field(default_factory=DriftConfig)

@@ -29,7 +29,17 @@ from leadscore.model.registry import registration_of
 from leadscore.model.state import read_state
 from leadscore.serving import Serving
 
-__all__ = ["FORMAT_VERSION", "MANIFEST", "SERVING", "load_model", "load_serving", "read_manifest", "save_model"]
+__all__ = [
+    "FORMAT_VERSION",
+    "MANIFEST",
+    "SERVING",
+    "load_model",
+    "load_serving",
+    "other_versions",
+    "read_manifest",
+    "save_model",
+    "writable_by_all",
+]
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -96,7 +106,7 @@ def save_model(
     return manifest
 
 
-def load_model(folder: Path, *, sha256: str | None = None, other_versions: bool = False) -> CheckedModel:
+def load_model(folder: Path, *, sha256: str | None = None, any_version: bool = False) -> CheckedModel:
     """Return the fitted model in `folder`; its probabilities are those of the saved one bit for bit.
 
     Parameters
@@ -105,7 +115,7 @@ def load_model(folder: Path, *, sha256: str | None = None, other_versions: bool 
         Written by `save_model`. Which class reads it is looked up among the registered models.
     sha256 : str, optional
         That of the manifest, as it was kept elsewhere: another model in its place is refused.
-    other_versions : bool
+    any_version : bool
         Read it although another major version of leadscore or of its library saved it.
 
     Raises
@@ -116,7 +126,7 @@ def load_model(folder: Path, *, sha256: str | None = None, other_versions: bool 
     """
     manifest = read_manifest(folder, sha256=sha256)
     registration = registration_of(manifest["model"])
-    if not other_versions:
+    if not any_version:
         _refuse_other_versions(folder, manifest)
     try:
         columns = _columns(manifest)
@@ -177,8 +187,11 @@ def _by(manifest: Mapping[str, Any]) -> str:
     return ", ".join(f"{package} {version}" for package, version in manifest["versions"].items())
 
 
-def _refuse_other_versions(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Refuse another major version of whatever reads the files; scikit-learn's own objects are of one minor version."""
+def other_versions(manifest: Mapping[str, Any]) -> list[str]:
+    """Return what would read a model in another major version than saved it, in words.
+
+    Objects of scikit-learn's own, which skops saves, belong to one minor version.
+    """
     saved = {name: version for name, version in manifest["versions"].items() if name not in _ANY_VERSION}
     now = _versions(list(saved))
     moved = []
@@ -186,12 +199,25 @@ def _refuse_other_versions(folder: Path, manifest: Mapping[str, Any]) -> None:
         kept = 2 if name == "scikit-learn" and "skops" in saved else 1
         if version.split(".")[:kept] != now[name].split(".")[:kept]:
             moved.append(f"{name} {version} (now {now[name]})")
+    return moved
+
+
+def _refuse_other_versions(folder: Path, manifest: Mapping[str, Any]) -> None:
+    moved = other_versions(manifest)
     if moved:
         raise ModelError(
             f"{folder} was saved by {', '.join(moved)}: another major version may read it otherwise. Install that one; "
             f"or see by leadscore verify --parity whether a score has changed, and allow it: "
-            f"allow_other_versions=true for leadscore.score, other_versions=True in Python"
+            f"allow_other_versions=true for leadscore.score, any_version=True in Python"
         )
+
+
+def writable_by_all(folder: Path) -> list[Path]:
+    """Return what every user of the machine may write: the folder itself, and files in it."""
+    if os.name != "posix":
+        return []
+    found = [path for path in (folder, *sorted(folder.iterdir())) if not path.is_symlink()]
+    return [path for path in found if path.stat().st_mode & stat.S_IWOTH]
 
 
 def read_manifest(folder: Path, *, sha256: str | None = None) -> dict[str, Any]:

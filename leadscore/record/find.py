@@ -48,14 +48,14 @@ class Run:
         As in `identity.json`.
     promoted : str or None
         The sha256 of the model's manifest as it was when the run became champion; None where it was not opened so.
-    other_versions : bool
+    any_version : bool
         Read the model although another major version of leadscore or of its library saved it.
     """
 
     folder: Path
     identity: dict[str, Any]
     promoted: str | None = None
-    other_versions: bool = False
+    any_version: bool = False
 
     @property
     def run_id(self) -> str:
@@ -128,7 +128,7 @@ class Run:
         """The saved model, checked to the last byte before it is parsed."""
         from leadscore.model import load_model
 
-        return load_model(self.folder / MODEL, sha256=self._model_sha256, other_versions=self.other_versions)
+        return load_model(self.folder / MODEL, sha256=self._model_sha256, any_version=self.any_version)
 
     @cached_property
     def serving(self) -> Any:

@@ -92,7 +92,7 @@ def appending(path: Path) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{path}.lock", timeout=LOCK_SECONDS)
-        with lock.acquire(poll_interval=POLL_SECONDS), path.open("a+b") as file:
+        with lock.acquire(poll_interval=POLL_SECONDS), open(path, "a+b", opener=_not_for_all) as file:
             mend_tail(path, file, lambda line: _row(line) is not None)
             yield file
     except Timeout:

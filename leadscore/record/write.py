@@ -112,7 +112,7 @@ def write_features(shelf: Shelf, dataset: Dataset) -> None:
 
 
 def write_run(shelf: Shelf, run: TrainedRun, serving: Serving) -> str:
-    """Write predictions, metrics, checks, and the model with what scoring needs; return its manifest's sha256."""
+    """Write predictions, metrics, checks and the model with what scoring needs; return the sha256 of its manifest."""
     from leadscore.model.store import SERVING, save_model
 
     shelf.parquet(PREDICTIONS, run.predictions)

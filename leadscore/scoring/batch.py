@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from leadscore.config.score_schema import ScoreConfig
-from leadscore.errors import RecordError
+from leadscore.errors import RecordError, WindowError, examples
 from leadscore.preparing import Step, load_checked, model_table
-from leadscore.scoring.gaps import Gaps, find_gaps, refuse_other_data
+from leadscore.scoring.gaps import Gaps, find_gaps, missing_ends, refuse_other_data
 from leadscore.scoring.output import COLUMNS, REASONS, writing
 from leadscore.scoring.population import Population, population_of
 from leadscore.scoring.watch import Watch
@@ -136,26 +136,32 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
 
     if run.identity.get("status") != "done":
         raise RecordError(f"run {run.run_id} is {run.identity.get('status')}: only a finished run can score")
-    recorded = recorded_config_of(run, config.plugins, config.output)
+    run = replace(run, any_version=config.allow_other_versions)
+    recorded = recorded_config_of(run, config.plugins)
     plan = plan_run(recorded)
     allowed, notes = moved_code_of(run, recorded, plan, config)
+    allowed |= _kept(run, config)
     trained = f"{run.model.name} of run {run.run_id}"
     refuse_other_data(recorded.data, config.data, plan, trained)
     if recorded.data.name != config.data.name:
         notes.append(f"the run was trained on data '{recorded.data.name}', and '{config.data.name}' are scored")
     data, absent = without_absent(config.data)
     tables = load_checked(data, open_store(config.compute), step)
+    allowed |= missing_ends(run, tables, config, trained)
     needed = {name for each in plan.steps for name in each.feature.columns}
     notes += [f"{said}; no feature of the model reads it" for name, said in absent.items() if name not in needed]
     gaps = find_gaps(plan, tables, absent, config, trained)
     population = population_of(tables, recorded.window, config.data.statuses, config)
+    if not len(population.frame):
+        _refuse_empty(population, config)
+        allowed["allow_empty"] = "no lead is due: the file has its header and no rows"
     if population.notes:
         allowed["allow_age_shift"] = "; ".join(population.notes)
     return Batch(run, config, tables, population, gaps, allowed, notes)
 
 
-def recorded_config_of(run: "Run", plugins: Sequence[str], output: str | Path) -> "Config":
-    """Return a run's own config, for a caller who names modules by `plugins=[...]` and writes to `output`."""
+def recorded_config_of(run: "Run", plugins: Sequence[str]) -> "Config":
+    """Return a run's own config, for a caller who names modules by `plugins=[...]`."""
     from leadscore.repetition import config_of
 
     missing = [name for name in run.config.get("plugins", []) if name not in plugins]
@@ -164,7 +170,39 @@ def recorded_config_of(run: "Run", plugins: Sequence[str], output: str | Path) -
             f"run {run.run_id} used {', '.join(missing)}: modules of a record are never imported unasked; add "
             f'"plugins=[{",".join([*plugins, *missing])}]"'
         )
-    return config_of(run, plugins, tracking_root=Path(output).absolute().parent)
+    return config_of(run, plugins, tracking_root=run.folder)  # where it was recorded may be on another machine
+
+
+def _kept(run: "Run", config: ScoreConfig) -> dict[str, str]:
+    """Refuse a model that is not in safe keeping, unless the config allows it; return what was allowed."""
+    from leadscore.model.store import other_versions, read_manifest, writable_by_all
+    from leadscore.record.shelf import MODEL
+
+    allowed = {}
+    if moved := other_versions(read_manifest(run.folder / MODEL)):
+        allowed["allow_other_versions"] = f"the model was saved by {', '.join(moved)}"
+    paths = [*writable_by_all(run.folder), *writable_by_all(run.folder / MODEL)]
+    if paths:
+        shown = examples([str(path) for path in paths])
+        said = f"every user of this machine may write {len(paths)} files and folders of run {run.run_id} ({shown})"
+        if not config.allow_writable:
+            raise RecordError(
+                f"{said}, and so decide what is scored: chmod -R o-w {run.folder}; or, on a disk without such rights, "
+                f"allow_writable=true, which the report records"
+            )
+        allowed["allow_writable"] = said
+    return allowed
+
+
+def _refuse_empty(population: Population, config: ScoreConfig) -> None:
+    if config.allow_empty or config.validate_only:
+        return
+    out = [f"{n:,} {reason}" for reason, n in population.counts.items() if n and reason not in ("candidates", "scored")]
+    raise WindowError(
+        f"no lead is due at {population.as_of:%Y-%m-%d %H:%M} UTC, of {population.counts['candidates']:,} candidates: "
+        f"{'; '.join(out) or 'the lead table is empty'}. as_of, since and who decide; allow_empty=true writes a file "
+        f"without a row"
+    )
 
 
 def moved_code_of(
@@ -254,13 +292,14 @@ def _watched(batch: Batch, take: Any) -> dict[str, Any]:
         take(chunk.frame)
     drift = watch.report(batch.population, batch.run)
     run, population, tables = batch.run, batch.population, batch.tables
+    seen = int((population.frame["as_of"] <= pd.Timestamp(run.serving.trained_until)).sum())
     warnings = [
         *batch.allowed.values(),
+        *([_of_training(seen, population, run)] if seen else []),
         *(f"{why} ({batch.config.missing[name]})" for name, why in batch.gaps.lacking.items()),
     ]
-    if not population.counts["scored"]:
-        warnings.append("no lead is due: the file has its header and no rows")
     return {
+        "output": Path(batch.config.output).name,
         "run": run.run_id,
         "run_identity": {key: run.identity.get(key) for key in ("identity", "config_hash", "code_hash", "data_hash")},
         "model": run.model.name,
@@ -282,3 +321,10 @@ def _watched(batch: Batch, take: Any) -> dict[str, Any]:
         "warnings": [*warnings, *drift.pop("warnings")],
         "drift": drift,
     }
+
+
+def _of_training(seen: int, population: Population, run: "Run") -> str:
+    return (
+        f"{seen:,} of {population.counts['scored']:,} leads are scored at or before {run.serving.trained_until[:10]}, "
+        f"up to which the model was trained: it may have seen how they ended"
+    )

@@ -9,13 +9,16 @@ import pandas as pd
 from leadscore.config.schema import DataConfig
 from leadscore.config.score_schema import ScoreConfig
 from leadscore.errors import ConfigError, DataError, did_you_mean, raise_all
+from leadscore.record.shelf import DATA
 
 if TYPE_CHECKING:
     from leadscore.features import Feature, Plan
+    from leadscore.record import Run
     from leadscore.tables import Tables
 
-__all__ = ["ABSTAIN", "Gaps", "find_gaps", "refuse_other_data"]
+__all__ = ["ABSTAIN", "Gaps", "find_gaps", "missing_ends", "refuse_other_data"]
 
+ENDS = ("status", "converted_at", "closed_at")
 ABSTAIN, DEFAULT = "abstain", "default"
 
 
@@ -130,6 +133,29 @@ def find_gaps(plan: "Plan", tables: "Tables", absent: Mapping[str, str], config:
 
 def _may_be_missing(each: "Feature") -> "Feature":
     return each if each.missing_allowed else replace(each, missing="no score")
+
+
+def missing_ends(run: "Run", tables: "Tables", config: ScoreConfig, trained: str) -> dict[str, str]:
+    """Refuse a lead table that no longer tells who has converted or is closed, or return what was allowed.
+
+    Raises
+    ------
+    DataError
+        Naming the columns that the run's lead table had: without them, customers would be scored as open leads.
+    """
+    if not (run.folder / DATA).is_file():  # a run of before data.json
+        return {}
+    had = run.data["leads"]["columns"]
+    lacks = [name for name in ENDS if name in had and name not in tables.leads]
+    if not lacks:
+        return {}
+    said = f"the lead table has no {' and no '.join(lacks)}, which it had when {trained} was trained"
+    if not config.allow_missing_ends:
+        raise DataError(
+            f"{said}: leads that have converted or are closed would be scored as open ones. Mend the export; or, where "
+            f"it holds open leads alone, allow_missing_ends=true, which the report records"
+        )
+    return {"allow_missing_ends": said}
 
 
 def refuse_other_data(trained_on: DataConfig, data: DataConfig, plan: "Plan", trained: str) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from leadscore.errors import RecordError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "REASONS", "report_path", "writing"]
+__all__ = ["COLUMNS", "REASONS", "refuse_taken", "report_path", "writing"]
 
 REASONS = 3
 COLUMNS = {
@@ -35,6 +36,59 @@ def report_path(output: Path) -> Path:
     return output.with_name(f"{output.stem}.report.json")
 
 
+def refuse_taken(output: Path) -> None:
+    """Refuse an output that would take the place of anything but an earlier score file and its report.
+
+    Raises
+    ------
+    RecordError
+        Naming what lies there: a table, a folder, a link, or whatever else is no score file. Or saying that its folder
+        is not there: a share that is not mounted, or a typing mistake, is never made up.
+    """
+    if not output.parent.is_dir():
+        found = "is no folder" if output.parent.exists() else "does not exist; make it first"
+        raise RecordError(f"output {output}: {output.parent} {found}, or name another")
+    try:
+        for path, is_ours in ((output, _is_scores), (report_path(output), _is_report)):
+            if path.is_symlink():
+                raise RecordError(f"{path} is a link, to {os.path.realpath(path)}: output names the file itself")
+            if path.exists() and not (path.is_file() and (path.stat().st_size == 0 or is_ours(path))):
+                what = "a folder" if path.is_dir() else "a file that leadscore.score did not write"
+                raise RecordError(f"{path} is {what}, and nothing is written over it: output names another")
+        other = _told(report_path(output)).get("output", output.name)
+        if other != output.name and output.with_name(other).exists():
+            raise RecordError(f"{report_path(output)} is the report of {other}: output names a file of another name")
+    except OSError as error:
+        raise _unwritable(output, error) from None
+
+
+def _is_scores(path: Path) -> bool:
+    if path.suffix.lower() == ".csv":
+        header = (",".join(COLUMNS) + "\n").encode()
+        with path.open("rb") as file:
+            return file.read(len(header)) == header
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            return list(file.schema_arrow.names) == list(COLUMNS)
+    except pa.ArrowInvalid:
+        return False
+
+
+def _is_report(path: Path) -> bool:
+    return {"run", "run_identity", "scored_at", "sha256"} <= set(_told(path))
+
+
+def _told(path: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
 @contextmanager
 def writing(output: Path) -> Iterator["ScoreFile"]:
     """Give a file to add frames to; `publish` lets it and its report take their names.
@@ -47,8 +101,9 @@ def writing(output: Path) -> Iterator["ScoreFile"]:
     from filelock import FileLock, Timeout
 
     lock = output.with_name(f".{output.name}.lock")
+    refuse_taken(output)
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
+        lock.touch()  # what a lock cannot be made for is said as it is, and not as a lock that another job holds
         with FileLock(lock, timeout=0):
             file = ScoreFile(output)
             try:
@@ -60,9 +115,13 @@ def writing(output: Path) -> Iterator["ScoreFile"]:
             f"another job is writing {output} at this moment: two jobs need two outputs, or one after the other"
         ) from None
     except OSError as error:
-        raise RecordError(
-            f"{output} cannot be written: {error.strerror or error}; what stood there is untouched, and output decides"
-        ) from None
+        raise _unwritable(output, error) from None
+
+
+def _unwritable(output: Path, error: OSError) -> RecordError:
+    return RecordError(
+        f"{output} cannot be written: {error.strerror or error}; what stood there is untouched, and output decides"
+    )
 
 
 class ScoreFile:
@@ -70,7 +129,7 @@ class ScoreFile:
 
     def __init__(self, output: Path) -> None:
         self.output = output
-        for left in output.parent.glob(f".{output.name}.*.partial"):  # by a killed job: the lock is ours
+        for left in output.parent.glob(f".{escape(output.name)}.*.partial"):  # by a killed job: the lock is ours
             left.unlink(missing_ok=True)
         self.partial = output.with_name(f".{output.name}.{os.getpid()}.partial")
         self._sink = _Csv(self.partial) if output.suffix.lower() == ".csv" else _Parquet(self.partial)

@@ -27,7 +27,7 @@ def recorded_today(run: "Run", overrides: Sequence[str]) -> "Config":
     from leadscore.config.command import named_plugins
     from leadscore.scoring.batch import recorded_config_of
 
-    return recorded_config_of(run, named_plugins(overrides), "scores.parquet")
+    return recorded_config_of(run, named_plugins(overrides))
 
 
 def config_today(
