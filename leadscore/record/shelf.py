@@ -11,6 +11,7 @@ from leadscore.errors import RecordError
 from leadscore.record.lines import write_whole
 
 __all__ = [
+    "ABLATION",
     "CHECKS",
     "CODE",
     "CONFIG",
@@ -45,6 +46,7 @@ PREDICTIONS = "predictions.parquet"
 FEATURES = "features.md"
 VALUES = "features.parquet"  # the features' values of the validation rows
 REPORT = "report.html"
+ABLATION = "ablation.json"  # what its features are worth; written when somebody asks
 MIRRORS = "mirrors.json"  # which copies of the run exist elsewhere; written last
 MODEL = "model"
 

@@ -8,9 +8,10 @@ __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `show`, `diff`, `verify` and `confirm`."""
+    """Add `show`, `diff`, `ablate`, `verify` and `confirm`."""
     _show(group)
     _diff(group)
+    _ablate(group)
     _verify(group)
     _confirm(group)
 
@@ -50,6 +51,24 @@ def _diff(group: Any) -> None:
         help="leave with 0 when nothing moved, 1 when something did, 2 when the runs cannot be compared",
     )
     add_json(diff)
+
+
+def _ablate(group: Any) -> None:
+    ablate = add_verb(
+        group,
+        "ablate",
+        "ablate:ablate",
+        "say what each feature is worth on a run's leads: the model without it, and on it alone",
+        names="RUN",
+        wanted=(1, 1),
+        composes=False,
+    )
+    ablate.add_argument("--by", default="feature", metavar="WHAT", help="feature (default) or set")
+    add_roots(ablate)
+    ablate.add_argument("--tracking-root", metavar="DIR", help="the folder with ledger.jsonl (default: as recorded)")
+    _repeats(ablate)
+    ablate.add_argument("--md", action="store_true", help="Markdown, for a pull request")
+    add_json(ablate)
 
 
 def _verify(group: Any) -> None:
