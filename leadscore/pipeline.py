@@ -7,7 +7,7 @@ values and returns values; recording what came out is the last room, entered by 
 import importlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -33,7 +33,17 @@ if TYPE_CHECKING:
     from leadscore.tables import Tables
     from leadscore.window import Observations
 
-__all__ = ["Step", "add_features", "build_dataset", "compose", "plan_run", "run", "train_model", "walk_to_folds"]
+__all__ = [
+    "Step",
+    "add_features",
+    "build_dataset",
+    "compose",
+    "plan_features",
+    "plan_run",
+    "run",
+    "train_model",
+    "walk_to_folds",
+]
 
 log = logging.getLogger(__name__)
 Tell = Callable[[TrainedRun, Path, dict[str, Any], str | None], None]  # run, folder, identity, where it was logged
@@ -106,7 +116,6 @@ def load_plugins(modules: Sequence[str]) -> None:
 
 def plan_run(config: Config) -> "Plan":
     """Look up every name in the config, with the user's plugins loaded; no data is read."""
-    from leadscore.features import make_plan
     from leadscore.model.monotone import check_monotone
     from leadscore.model.registry import parts_of
     from leadscore.search import need_optuna
@@ -116,12 +125,19 @@ def plan_run(config: Config) -> "Plan":
     if config.search.name != "none":
         need_optuna(config.search.name)
     _refuse_unknown_codes(config.checks.mute)
-    numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
-    plan = make_plan(config.features, config.definitions, config.data.known_at_creation, numbers)
+    plan = plan_features(config, config.features)
     kinds = {each.name: each.dtype for each in plan.columns}
     for key, part in parts_of(config.model).items():
         check_monotone(getattr(part, "monotone", {}), kinds, key)
     return plan
+
+
+def plan_features(config: Config, features: Mapping[str, Any]) -> "Plan":
+    """Look up these entries of a config's features, or others, as its data and definitions have them."""
+    from leadscore.features import make_plan
+
+    numbers = {"amount", *getattr(getattr(config.data, "events", None), "numbers", [])}
+    return make_plan(features, config.definitions, config.data.known_at_creation, numbers)
 
 
 def _refuse_models(model: ModelConfig) -> None:

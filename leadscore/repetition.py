@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from leadscore.features import Plan
     from leadscore.record import Run
 
-__all__ = ["Verification", "commit_of", "config_of", "moved_code", "verify_run"]
+__all__ = ["Verification", "commit_of", "compare_predictions", "config_of", "moved_code", "verify_run"]
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,9 @@ def verify_run(run: "Run", *, plugins: Sequence[str] = (), data_dir: str | Path 
             said = done.stderr.strip() or f"exit status {done.returncode}"
             raise RecordError(f"run {run.run_id} could not be run again: {said}")
         again = _read(Path(folder) / "again")
-        return Verification(*_compared(recorded, again.predictions), moved=list(_moved(run.identity, again.identity)))
+        return Verification(
+            *compare_predictions(recorded, again.predictions), moved=list(_moved(run.identity, again.identity))
+        )
 
 
 def repeat() -> None:
@@ -167,7 +169,8 @@ def _read(folder: Path) -> "Run":
     return open_run(folder)
 
 
-def _compared(recorded: Any, again: Any) -> tuple[bool, int, int, float | None]:
+def compare_predictions(recorded: Any, again: Any) -> tuple[bool, int, int, float | None]:
+    """Compare two runs' predictions bit for bit; what is returned are the first fields of a `Verification`."""
     import numpy as np
 
     both = recorded.merge(again, on=ROW, how="outer", suffixes=("", "_again"), indicator=True)

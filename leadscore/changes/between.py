@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from leadscore.changes.code import CodeChange, code_changes, moved_things
-from leadscore.changes.config import Change, changes, is_asked
+from leadscore.changes.config import Change, asks, changes, is_asked
 from leadscore.changes.data import data_changes
+from leadscore.changes.found import found_changes
 from leadscore.changes.judging import judge
 from leadscore.changes.movers import Movers, movers
 from leadscore.changes.override import Override, fewest_overrides
@@ -32,6 +33,8 @@ class RunDiff:
         The parts of the identity that differ: `part`, and the two values `a` and `b`.
     config : list of Change
         Keys that decide what is computed.
+    found : list of Change
+        Parameters that a search found in one run or both, and that differ as they were fitted.
     aside : list of Change
         Keys that decide nothing of it: notes, threads, paths.
     override : Override
@@ -52,6 +55,7 @@ class RunDiff:
     b: Run
     moved: list[dict[str, Any]]
     config: list[Change]
+    found: list[Change]
     aside: list[Change]
     override: Override
     things: list[str]
@@ -66,7 +70,7 @@ class RunDiff:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        listed = ("config", "aside", "code", "data", "environment", "windows")
+        listed = ("config", "found", "aside", "code", "data", "environment", "windows")
         return {
             "a": self.a.run_id,
             "b": self.b.run_id,
@@ -106,13 +110,14 @@ def diff_runs(a: Run, b: Run, *, metric: str = "auc") -> RunDiff:
     'no evidence'
     """
     found = judge(a, b, metric=metric)
-    asked = changes(a.config, b.config)
+    asked = changes(asks(a.config), asks(b.config))
     code, things, data, notes = _what_was_kept(a, b)
     return RunDiff(
         a,
         b,
         list(_moved(a.identity, b.identity)),
         [each for each in asked if is_asked(each.key)],
+        found_changes(a, b),
         [each for each in asked if not is_asked(each.key)],
         fewest_overrides(a, b),
         things,

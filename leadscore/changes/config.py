@@ -8,7 +8,7 @@ from typing import Any
 
 from leadscore.config.schema import HASHED_GROUPS, SCHEMAS
 
-__all__ = ["ABSENT", "Change", "asked", "changes", "is_asked"]
+__all__ = ["ABSENT", "Change", "asked", "asks", "changes", "is_asked", "searches"]
 
 ABSENT = "-"  # a key that one run does not have
 
@@ -41,6 +41,27 @@ def flat(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from flat(value, f"{path}.{key}" if path else str(key))
 
 
+def asks(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a recorded config as one of today asks it: without ranges, where nothing searches them.
+
+    A run from before there was a search did not search.
+    """
+    whole = {"search": {"name": "none"}, **config}
+    return dict(whole) if searches(whole) else _without_ranges(whole)
+
+
+def searches(config: Mapping[str, Any]) -> bool:
+    """Whether a run's parameters were searched."""
+    search = config.get("search") or {}
+    return bool(search.get("name", "none") != "none")
+
+
+def _without_ranges(node: Any) -> Any:
+    if not isinstance(node, Mapping):
+        return node
+    return {key: _without_ranges(value) for key, value in node.items() if key != "search_space"}
+
+
 def changes(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Change]:
     """Return the keys whose values differ, sorted."""
     before, after = dict(flat(a)), dict(flat(b))
@@ -69,7 +90,7 @@ def _unhashed(group: str) -> set[str]:
 
 def _unhashed_fields(schema: type, path: str = "") -> Iterator[str]:
     for field in dataclasses.fields(schema):
-        if not field.metadata.get("identity", True):
+        if not field.metadata.get("identity", True) and not field.metadata.get("searched"):
             yield path + field.name
         for nested in (field.type, *typing.get_args(field.type)):
             if isinstance(nested, type) and dataclasses.is_dataclass(nested):
@@ -78,4 +99,4 @@ def _unhashed_fields(schema: type, path: str = "") -> Iterator[str]:
 
 def asked(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a config that decides what is computed, flat."""
-    return {key: value for key, value in flat(config) if is_asked(key)}
+    return {key: value for key, value in flat(asks(config)) if is_asked(key)}

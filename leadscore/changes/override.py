@@ -15,7 +15,7 @@ from leadscore.config.schema import HASHED_GROUPS
 from leadscore.errors import LeadscoreError
 from leadscore.record import Run
 
-__all__ = ["Override", "fewest_overrides", "hydra_value"]
+__all__ = ["Override", "config_dir_of", "fewest_overrides", "hydra_value"]
 
 OURS = {"hydra", "main", "leadscore", "schema"}  # providers of config that are not the user's
 TRIED = 12  # overrides; more are not minimised one by one
@@ -101,7 +101,7 @@ def _composer(run: Run) -> Iterator[Compose]:
     from leadscore.config.checks import check_job
     from leadscore.config.compose import config_loader
 
-    with config_loader(_config_dir(run)) as loader:
+    with config_loader(config_dir_of(run)) as loader:
 
         @cache
         def compose(overrides: tuple[str, ...]) -> dict[str, Any]:
@@ -139,7 +139,8 @@ def _choices(run: Run) -> dict[str, str]:
     return {name: choice for name, choice in _runtime(run).get("choices", {}).items() if name in HASHED_GROUPS}
 
 
-def _config_dir(run: Run) -> Path | None:
+def config_dir_of(run: Run) -> Path | None:
+    """Return the folder of the user's own configs that a run was composed with, if it is still there."""
     sources = _runtime(run).get("config_sources", [])
     own = [Path(each["path"]) for each in sources if each["provider"] not in OURS]
     return own[0] if own and own[0].is_dir() else None

@@ -11,6 +11,7 @@ from leadscore.errors import RecordError
 from leadscore.record.lines import write_whole
 
 __all__ = [
+    "ABLATION",
     "CHAMPION",
     "CHECKS",
     "CODE",
@@ -48,6 +49,7 @@ FEATURES = "features.md"
 VALUES = "features.parquet"  # the features' values of the validation rows
 CHAMPION = "champion.json"  # the run against the champion of its day; none where there was none to compare with
 REPORT = "report.html"
+ABLATION = "ablation.json"  # what its features are worth; written when somebody asks
 MIRRORS = "mirrors.json"  # which copies of the run exist elsewhere; written last
 MODEL = "model"
 

@@ -114,7 +114,7 @@ class Searched:
             "stopped": self.count("stopped"),
             "failed": self.count("failed"),
             "winner": self.winner.to_json(),
-            "own": self.trials[0].score,
+            "own": self.trials[0].to_json(),
             "against_own": self._against_own,
             "sentences": self.sentences,
         }

@@ -65,6 +65,7 @@ def _say(found: RunDiff) -> None:
     _say_part("asked", found.config)
     if found.config:
         say(f"\n{becomes(found)}")
+    _say_part("found by search", found.found)
     _say_code(found)
     for title, part in (
         ("data", found.data),

@@ -23,6 +23,7 @@ def markdown(found: RunDiff) -> str:
         blocks.append(f"```text\n{becomes(found)}\n```")
     parts = [
         ("What was asked", _changes(found.config)),
+        ("Found by search", _changes(found.found)),
         ("Code", _code(found)),
         ("Data", _changes(found.data)),
         ("Environment", _changes(found.environment)),

@@ -109,6 +109,8 @@ def _say(facts: dict[str, Any]) -> None:
     _say_identity(identity)
     if facts["windows"]:
         _say_windows(config, facts["windows"])
+    for number, sentence in enumerate(metrics["search"]["sentences"] if metrics and "search" in metrics else []):
+        _wrapped("" if number else "search", sentence)
     if metrics:
         _say_metrics(metrics)
     for check in facts["checks"] or []:

@@ -8,9 +8,10 @@ __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `show`, `diff`, `report`, `verify`, `confirm` and `resume`."""
+    """Add `show`, `diff`, `ablate`, `report`, `verify`, `confirm` and `resume`."""
     _show(group)
     _diff(group)
+    _ablate(group)
     _report(group)
     _verify(group)
     _confirm(group)
@@ -79,6 +80,24 @@ def _report(group: Any) -> None:
         help="set the N newest runs against the champion or the run before, and draw their missing reports (10)",
     )
     add_json(report)
+
+
+def _ablate(group: Any) -> None:
+    ablate = add_verb(
+        group,
+        "ablate",
+        "ablate:ablate",
+        "say what each feature is worth on a run's leads: the model without it, and on it alone",
+        names="RUN",
+        wanted=(1, 1),
+        composes=False,
+    )
+    ablate.add_argument("--by", default="feature", metavar="WHAT", help="feature (default) or set")
+    add_roots(ablate)
+    ablate.add_argument("--tracking-root", metavar="DIR", help="the folder with ledger.jsonl (default: as recorded)")
+    add_repeats(ablate)
+    ablate.add_argument("--md", action="store_true", help="Markdown, for a pull request")
+    add_json(ablate)
 
 
 def _verify(group: Any) -> None:

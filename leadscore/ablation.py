@@ -1,1 +1,0 @@
-"""What each feature of a run is worth."""
