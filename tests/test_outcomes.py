@@ -22,9 +22,11 @@ HORIZON = pd.Timedelta(days=30)
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Trained on what was known on 1 March; the leads of February and March scored on the 31st."""
-    world = World(tmp_path_factory.mktemp("world"), 1500)
+    world = World(tmp_path_factory.mktemp("world"), 1200)
     world.train("delay", "model=logistic")
     world.score("delay", world.root / "march.parquet", "2025-03-31")
+    (world.root / "csv").mkdir()
+    world.score("delay", world.root / "csv" / "march.csv", "2025-03-31")
     return world
 
 
@@ -155,13 +157,12 @@ def test_one_in_twenty_reports_wrongs_a_band_and_no_more():
     assert 0.02 < wronged / 600 < 0.08
 
 
-def test_the_order_of_rows_and_the_format_of_the_file_change_nothing(past, tmp_path):
+def test_the_order_of_rows_and_the_format_of_the_file_change_nothing(past):
     plain = past.outcomes().to_json()
     past.frame = past.frame.sample(frac=1, random_state=1)
     shuffled = past.outcomes(files=past.unreported()).to_json()
     assert "whether it is as it was written is not known" in shuffled["notes"][0]
-    past.world.score("delay", tmp_path / "march.csv", "2025-03-31")
-    text = past.outcomes(files=tmp_path / "march.csv").to_json()
+    text = past.outcomes(files=past.world.root / "csv" / "march.csv").to_json()
     for other in (shuffled, text):
         assert {**other, "files": 0, "notes": 0} == {**plain, "files": 0, "notes": 0}
 
@@ -300,9 +301,7 @@ def test_a_file_that_was_changed_is_not_the_one_of_its_report(past):
     ],
 )
 def test_a_csv_that_a_spreadsheet_has_changed(past, tmp_path, column, value, said):
-    past.world.score("delay", tmp_path / "s.csv", "2025-03-31")
-    (tmp_path / "s.report.json").unlink()
-    text = pd.read_csv(tmp_path / "s.csv", dtype="str")
+    text = pd.read_csv(past.world.root / "csv" / "march.csv", dtype="str")
     text.loc[0, column] = value
     text.to_csv(tmp_path / "s.csv", index=False)
     with pytest.raises(RecordError, match=said):
@@ -321,6 +320,17 @@ def test_keys_that_would_be_ignored_are_refused(past):
         past.outcomes("since=2d")
     with pytest.raises(ConfigError, match=r"data\.datta_end"):
         past.outcomes("data.datta_end=2025-04-01")
+
+
+def test_another_data_config_is_named_as_in_scoring(past):
+    from leadscore.config.compose import config_loader, group_choices
+
+    own = past.outcomes().to_json()
+    where = ["data=exported", f"data.dir={past.folder}", "data.events=null", "data.data_end=2025-07-01"]
+    named = outcomes_of(past.file, where, config_dir=past.world.conf, roots=past.world.roots)
+    assert named.to_json() == own
+    with config_loader() as loader:
+        assert "as_the_run_recorded" not in group_choices(loader)["data"]
 
 
 # --- the other windows -------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from leadscore.model.log_odds import log_odds_of
 from leadscore.scoring.splitting import PARTS
 from leadscore.verbs import main
 
-WEEKLY = ["window=snapshots", "window.max_age=60d", "window.every=14d"]
+WEEKLY = ["window=snapshots", "window.max_age=60d", "window.every=28d"]
 TREES = ["model=lightgbm", "model.n_estimators=10"]
 RANK = '''
 from leadscore.features import feature
@@ -31,7 +31,7 @@ def size_rank(leads_df, now):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """Two models of 1 March; batches of 2 and 16 March, the second by each of them."""
-    world = World(tmp_path_factory.mktemp("world"), 1000)
+    world = World(tmp_path_factory.mktemp("world"), 700)
     world.train("trees", *WEEKLY, *TREES, "model.calibration=isotonic")
     world.train("line", *WEEKLY, "model=logistic", "features=+sessions", "model.calibration=sigmoid")
     world.score("trees", world.root / "old.parquet", "2025-03-02")
