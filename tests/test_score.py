@@ -6,10 +6,11 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from forgery import forge, unrecorded
 from scoring_world import MODEL, Today
 
 from leadscore import compose, compose_score, open_run
-from leadscore.errors import ConfigError, DataError, LeadscoreError, RecordError, WindowError
+from leadscore.errors import ConfigError, DataError, LeadscoreError, ModelError, RecordError, WindowError
 from leadscore.pipeline import run as train
 from leadscore.promotion import promote
 from leadscore.record.log import original
@@ -324,6 +325,18 @@ def test_scoring_gives_what_training_recorded(world, name, capsys):
     said = capsys.readouterr().out
     assert "recorded validation predictions bit for bit" in said
     assert "25 leads one at a time" in said
+
+
+def test_parity_is_asked_of_a_model_that_another_version_saved(today, tmp_path):
+    def edit(folder):
+        unrecorded(folder)
+        manifest = json.loads((folder / "model" / "manifest.json").read_bytes())
+        forge(folder / "model", versions={**manifest["versions"], "lightgbm": "99.0.0"})
+
+    run = edited(today, tmp_path, edit)
+    with pytest.raises(ModelError, match=r"lightgbm 99\.0\.0"):
+        _ = run.model
+    assert parity(run)[0]
 
 
 def test_one_prediction_moved_by_its_last_bit_breaks_parity(today, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from forgery import forge, unrecorded
 
 from leadscore import open_run
 from leadscore.errors import DataError, ModelError, RecordError
@@ -224,22 +225,6 @@ def copied(today, tmp_path):
     folder = tmp_path / "root" / "run"
     shutil.copytree(today.world / "delay", folder)
     return folder
-
-
-def forge(folder, **changes):
-    """Edit a manifest, consistently with itself and with the files."""
-    manifest = json.loads((folder / "manifest.json").read_bytes()) | changes
-    manifest["files"] = store._fingerprints(folder, without="manifest.json")
-    del manifest["sha256"]
-    digest = store._sha256(store._canonical(manifest))
-    (folder / "manifest.json").write_bytes(store._canonical({**manifest, "sha256": digest}))
-
-
-def unrecorded(folder):
-    """Take the model's sha256 out of a run's identity, as in runs that did not record it yet."""
-    identity = json.loads((folder / "identity.json").read_text())
-    del identity["model_sha256"]
-    (folder / "identity.json").write_text(json.dumps(identity))
 
 
 def weighed_down(folder):

@@ -216,6 +216,18 @@ def test_a_lead_of_an_earlier_fold_is_shown_with_a_warning(opened):
     assert "validated in fold 0, where another model gave it" in lead_page(opened, user_id).note
 
 
+def test_a_model_that_no_longer_gives_what_was_recorded_is_said(opened, tmp_path):
+    import shutil
+
+    shutil.copytree(opened.folder, tmp_path / "run")
+    predictions = opened.predictions.copy()
+    user_id = predictions["user_id"].iloc[-1]
+    predictions.loc[predictions.index[-1], "probability"] = 0.5
+    predictions.to_parquet(tmp_path / "run" / "predictions.parquet")
+
+    assert "recorded was 0.5, and the saved model gives 0." in lead_page(open_run(tmp_path / "run"), user_id).note
+
+
 def test_a_lead_or_an_instant_that_is_not_there_is_named(opened):
     user_id = opened.predictions["user_id"].iloc[-1]
 
