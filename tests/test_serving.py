@@ -111,7 +111,9 @@ def test_importance_has_its_spread_over_the_folds(recorded):
         assert each["least"] <= each["importance"] <= each["most"]
     assert any(each["least"] < each["most"] for each in opened.metrics["importance"])
     first = opened.metrics["importance"][0]
+    assert opened.metrics["importance_scale"] == "log-odds"
     page = (opened.folder / "report.html").read_text(encoding="utf-8")
+    assert "Mean absolute contribution on validation rows (log-odds)" in page
     assert f"{first['least']:.3f} to {first['most']:.3f}" in page
 
 
@@ -205,6 +207,9 @@ def test_isotonic_calibration_is_said_to_come_after_the_sum(tmp_path, capsys):
     say_lead(page)
 
     assert "log-odds before calibration: " in capsys.readouterr().out
+    assert opened.metrics["importance_scale"] == "log-odds before calibration"
+    assert main(["show", str(tmp_path / "demo")]) == 0
+    assert "(log-odds before calibration)" in " ".join(capsys.readouterr().out.split())
     assert page.probability == opened.predictions["probability"].iloc[-1]
     assert opened.serving.bands.n_cut
 

@@ -2,7 +2,7 @@
 
 from leadscore.explain.described import describe
 from leadscore.explain.effects import effects, evenly
-from leadscore.explain.importance import global_importance, importance_over_folds
+from leadscore.explain.importance import global_importance, importance_over_folds, scale_over_folds
 from leadscore.explain.reasons import group_contributions, reasons, said_values
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "importance_over_folds",
     "reasons",
     "said_values",
+    "scale_over_folds",
 ]
