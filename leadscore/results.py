@@ -136,8 +136,10 @@ class TrainedRun:
     compared : mapping of str to mapping
         `this run`, each baseline and, in a simulated world, `best reachable`: metric to its mean over the folds.
     importance : DataFrame
-        Mean absolute contribution of each feature on validation rows (20,000 a fold at most), in log-odds: mean over
-        the folds, least, most.
+        Mean absolute contribution of each feature on validation rows (20,000 a fold at most): mean over the folds,
+        least, most.
+    importance_scale : str
+        Of these: `log-odds`, or, where isotonic calibration comes after them, `log-odds before calibration`.
     effects : list of dict
         Partial dependence of the last fold's model on the strongest features.
     bands : Bands
@@ -155,6 +157,7 @@ class TrainedRun:
     metrics: dict[str, Any]
     compared: "Mapping[str, Mapping[str, float | None]]"
     importance: "pd.DataFrame"
+    importance_scale: str
     effects: list[dict[str, Any]]
     bands: Bands
     checks: "list[Check]"

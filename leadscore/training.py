@@ -65,7 +65,7 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
         results.append(_fit_fold(dataset, fitted, number))
     last = results[-1]
     step("explaining")
-    importance = _importance(dataset, results)
+    importance, scale = _importance(dataset, results)
     train, valid = (dataset.X[rows.to_numpy()] for rows in _sides(dataset, last))
     warnings = caveats(dataset.folds, dataset.observations.frame)
     warnings += [warning for result in results for warning in getattr(result.model, "warnings", [])]
@@ -83,6 +83,7 @@ def train_model(dataset: Dataset, config: Config, step: Step = log.info, *, look
         metrics=metrics,
         compared={"this run": metrics["metrics"], **_compared(results)},
         importance=importance,
+        importance_scale=scale,
         effects=effects(last.model.predict_proba, valid, train, importance["feature"].head(STRONGEST).tolist()),
         bands=make_bands(dataset, fitted, last),
         checks=_check(dataset, results, looks),
@@ -96,14 +97,17 @@ def _sides(dataset: Dataset, result: FoldResult) -> tuple[Any, Any]:
     return result.fold.train(rows), result.fold.valid(rows)
 
 
-def _importance(dataset: Dataset, results: list[FoldResult]) -> Any:
-    from leadscore.explain import evenly, global_importance, importance_over_folds
+def _importance(dataset: Dataset, results: list[FoldResult]) -> tuple[Any, str]:
+    """Return each feature's importance and the scale of it, in words."""
+    from leadscore.explain import evenly, global_importance, importance_over_folds, scale_over_folds
 
-    tables = []
+    tables, scales = [], []
     for result in results:
         valid = evenly(dataset.X[_sides(dataset, result)[1].to_numpy()], EXPLAINED)
-        tables.append(global_importance(result.model.explain(valid), valid))
-    return importance_over_folds(tables)
+        explanation = result.model.explain(valid)
+        tables.append(global_importance(explanation, valid))
+        scales.append(explanation.scale)
+    return importance_over_folds(tables), scale_over_folds(scales)
 
 
 def _seeds(first: dict[str, float | None], results: list[FoldResult], seed: int) -> dict[str, Any]:

@@ -5,12 +5,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 
 from leadscore.eventlog import EventLog
 from leadscore.tables import Tables
+
+if TYPE_CHECKING:
+    from scoring_world import Today
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,6 +74,24 @@ def shared_data() -> Callable[[str], Path]:
         return root / name
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a company's exports and two runs trained on them, `delay` and `weekly`."""
+    import scoring_world
+
+    root = tmp_path_factory.mktemp("world")
+    scoring_world.build(root)
+    return root
+
+
+@pytest.fixture
+def today(world: Path, tmp_path: Path) -> "Today":
+    """Today's exports, to be edited: leads and events as frames, and how to score them."""
+    from scoring_world import Today
+
+    return Today(world, tmp_path)
 
 
 @pytest.fixture

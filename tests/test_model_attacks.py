@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from forgery import forge
 
 from leadscore.config.schema import (
     BaselineModel,
@@ -23,7 +24,7 @@ from leadscore.config.schema import (
     ModelConfig,
 )
 from leadscore.errors import ModelError
-from leadscore.model import load_model, make_model, register_model, registry, save_model, sklearn_wrapper, store
+from leadscore.model import load_model, make_model, register_model, registry, save_model, sklearn_wrapper
 from leadscore.model.tree_text import checked_trees
 
 
@@ -94,15 +95,6 @@ def lay(folder: Path, files: dict[str, bytes]) -> None:
         path.unlink()
     for name, content in files.items():
         (folder / name).write_bytes(content)
-
-
-def forge(folder: Path, **changes) -> None:
-    """Make the manifest consistent with whatever lies there."""
-    manifest = json.loads((folder / "manifest.json").read_bytes()) | changes
-    manifest["files"] = store._fingerprints(folder, without="manifest.json")
-    del manifest["sha256"]
-    digest = store._sha256(store._canonical(manifest))
-    (folder / "manifest.json").write_bytes(store._canonical({**manifest, "sha256": digest}))
 
 
 # --- damage -------------------------------------------------------------------------------------------

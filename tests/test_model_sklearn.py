@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from forgery import forge
 from test_model_conformance import observations
 
 from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError
 from leadscore.identity.source import code_hash
-from leadscore.model import load_model, make_model, register_model, registry, save_model, sklearn_wrapper, store
+from leadscore.model import load_model, make_model, register_model, registry, save_model, sklearn_wrapper
 from leadscore.model.skops_file import TRUSTED
 
 
@@ -168,11 +169,7 @@ def test_an_estimator_that_could_not_be_read_back_is_refused_at_the_fit():
 def planted(folder, content):
     """Put other bytes in the place of the estimator, under a manifest that is consistent with them."""
     (folder / "estimator.skops").write_bytes(content)
-    manifest = json.loads((folder / "manifest.json").read_text())
-    content = {**manifest, "files": store._fingerprints(folder, without="manifest.json")}
-    del content["sha256"]
-    digest = store._sha256(store._canonical(content))
-    (folder / "manifest.json").write_bytes(store._canonical({**content, "sha256": digest}))
+    forge(folder)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from forgery import forge
 
 from leadscore.config.schema import LightgbmModel, LogisticModel
 from leadscore.errors import ModelError
@@ -110,16 +111,6 @@ def test_a_manifest_of_another_shape_is_refused(folder, text):
 
     with pytest.raises(ModelError, match=r"manifest\.json is damaged or was edited"):
         load_model(folder)
-
-
-def forge(folder, **changes):
-    """Write a manifest that is consistent with itself."""
-    from leadscore.model import store
-
-    content = {key: value for key, value in read_manifest(folder).items() if key != "sha256"} | changes
-    (folder / "manifest.json").write_bytes(
-        store._canonical({**content, "sha256": store._sha256(store._canonical(content))})
-    )
 
 
 def test_another_format_version_names_both(folder):

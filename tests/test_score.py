@@ -2,87 +2,21 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from forgery import forge, unrecorded
+from scoring_world import MODEL, Today
 
-from leadscore import compose, compose_score, open_run, score_leads
-from leadscore.data import load_tables
-from leadscore.errors import ConfigError, DataError, LeadscoreError, RecordError, WindowError
+from leadscore import compose, compose_score, open_run
+from leadscore.errors import ConfigError, DataError, LeadscoreError, ModelError, RecordError, WindowError
 from leadscore.pipeline import run as train
 from leadscore.promotion import promote
 from leadscore.record.log import original
 from leadscore.scoring import parity, prepare_batch, write_scores
 from leadscore.scoring.output import COLUMNS, writing
 from leadscore.verbs import main
-
-CONFIG = """\
-defaults: [/schema/data/files@_here_, _self_]
-name: exported
-dir: ???
-timezone: UTC
-currency: EUR
-rates: {EUR: 1.0, GBP: 1.17, USD: 0.92}
-data_end: "2025-07-01"
-statuses: {trial: open, paid: converted, canceled: closed, expired: closed, declined: closed}
-known_at_creation: {country: category, source: category, plan: category, company_size: number}
-leads: {path: leads.csv}
-events: {path: events.csv, columns: {user_id: user_id}}
-"""
-MODEL = ["model=lightgbm", "model.n_estimators=10", "audit=off", "report=false"]
-
-
-def export(folder: Path, leads: pd.DataFrame, events: pd.DataFrame) -> None:
-    form = "%Y-%m-%dT%H:%M:%S.%f%z"
-    leads.to_csv(folder / "leads.csv", index=False, date_format=form)
-    columns = ["user_id", "timestamp", "event_type", "ingested_at"]
-    events[columns].to_csv(folder / "events.csv", index=False, date_format=form)
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """A company's exports, a config of its own for them, and a delay and a snapshot model trained on them."""
-    root = tmp_path_factory.mktemp("world")
-    tables = load_tables(compose(["data.n_leads=800"]).data)
-    export(root, tables.leads, tables.events)
-    (root / "conf" / "data").mkdir(parents=True)
-    (root / "conf" / "data" / "exported.yaml").write_text(CONFIG)
-    given = ["data=exported", f"data.dir={root}", f"tracking.root={root}/outputs", *MODEL]
-    train(compose(given, config_dir=root / "conf"), root / "delay")
-    weekly = ["window=snapshots", "window.max_age=60d", "window.every=7d"]
-    train(compose([*given, *weekly], config_dir=root / "conf"), root / "weekly")
-    return root
-
-
-@pytest.fixture
-def today(world, tmp_path):
-    """Today's exports, to be edited: leads and events as frames, and how to score them."""
-    return Today(world, tmp_path)
-
-
-class Today:
-    def __init__(self, world: Path, folder: Path) -> None:
-        self.world, self.folder, self.output = world, folder, folder / "scores.parquet"
-        self.leads = pd.read_csv(world / "leads.csv", dtype={"user_id": "str"})
-        self.events = pd.read_csv(world / "events.csv", dtype={"user_id": "str"})
-
-    def config(self, *overrides: str):
-        self.leads.to_csv(self.folder / "leads.csv", index=False)
-        self.events.to_csv(self.folder / "events.csv", index=False)
-        named = {override.partition("=")[0] for override in overrides}
-        defaults = {"as_of": "data_end", "since": "60d", "output": str(self.output), "drift.fail": "null"}
-        given = [f"{key}={value}" for key, value in defaults.items() if key not in named]
-        where = ["data=exported", f"data.dir={self.folder}"]
-        return compose_score([*where, *given, *overrides], config_dir=self.world / "conf")
-
-    def score(self, *overrides: str, run: str = "delay") -> pd.DataFrame:
-        return score_leads(open_run(self.world / run), self.config(*overrides))
-
-    def write(self, *overrides: str, run: str = "delay") -> dict:
-        return write_scores(prepare_batch(open_run(self.world / run), self.config(*overrides)))
-
 
 # --- what is written ---------------------------------------------------------------------------------
 
@@ -131,8 +65,13 @@ def test_csv_keeps_ids_and_numbers_and_runs_no_formula(today):
     assert text["as_of"].str.endswith("Z").all()
 
 
-def test_no_lead_due_gives_a_header_and_says_so(today):
-    report = today.write("as_of=2025-06-30", "since=1s")
+def test_a_batch_without_a_lead_is_refused_unless_it_may_be_empty(today):
+    today.write()
+    before = today.output.read_bytes()
+    with pytest.raises(WindowError, match=r"no lead is due at 2025-06-30 00:00 UTC, of 800 candidates: \d+ their own"):
+        today.write("as_of=2025-06-30", "since=1s")
+    assert today.output.read_bytes() == before
+    report = today.write("as_of=2025-06-30", "since=1s", "allow_empty=true")
     assert len(pd.read_parquet(today.output)) == 0
     assert list(pd.read_parquet(today.output)) == list(COLUMNS)
     assert "no lead is due: the file has its header and no rows" in report["warnings"]
@@ -385,6 +324,18 @@ def test_scoring_gives_what_training_recorded(world, capsys):
     said = capsys.readouterr().out
     assert "recorded validation predictions bit for bit" in said
     assert "25 leads one at a time" in said
+
+
+def test_parity_is_asked_of_a_model_that_another_version_saved(today, tmp_path):
+    def edit(folder):
+        unrecorded(folder)
+        manifest = json.loads((folder / "model" / "manifest.json").read_bytes())
+        forge(folder / "model", versions={**manifest["versions"], "lightgbm": "99.0.0"})
+
+    run = edited(today, tmp_path, edit)
+    with pytest.raises(ModelError, match=r"lightgbm 99\.0\.0"):
+        _ = run.model
+    assert parity(run)[0]
 
 
 def test_one_prediction_moved_by_its_last_bit_breaks_parity(today, tmp_path):

@@ -111,7 +111,9 @@ def test_importance_has_its_spread_over_the_folds(recorded):
         assert each["least"] <= each["importance"] <= each["most"]
     assert any(each["least"] < each["most"] for each in opened.metrics["importance"])
     first = opened.metrics["importance"][0]
+    assert opened.metrics["importance_scale"] == "log-odds"
     page = (opened.folder / "report.html").read_text(encoding="utf-8")
+    assert "Mean absolute contribution on validation rows (log-odds)" in page
     assert f"{first['least']:.3f} to {first['most']:.3f}" in page
 
 
@@ -205,6 +207,9 @@ def test_isotonic_calibration_is_said_to_come_after_the_sum(tmp_path, capsys):
     say_lead(page)
 
     assert "log-odds before calibration: " in capsys.readouterr().out
+    assert opened.metrics["importance_scale"] == "log-odds before calibration"
+    assert main(["show", str(tmp_path / "demo")]) == 0
+    assert "(log-odds before calibration)" in " ".join(capsys.readouterr().out.split())
     assert page.probability == opened.predictions["probability"].iloc[-1]
     assert opened.serving.bands.n_cut
 
@@ -214,6 +219,18 @@ def test_a_lead_of_an_earlier_fold_is_shown_with_a_warning(opened):
     user_id = predictions[predictions["fold"] == 0]["user_id"].iloc[0]
 
     assert "validated in fold 0, where another model gave it" in lead_page(opened, user_id).note
+
+
+def test_a_model_that_no_longer_gives_what_was_recorded_is_said(opened, tmp_path):
+    import shutil
+
+    shutil.copytree(opened.folder, tmp_path / "run")
+    predictions = opened.predictions.copy()
+    user_id = predictions["user_id"].iloc[-1]
+    predictions.loc[predictions.index[-1], "probability"] = 0.5
+    predictions.to_parquet(tmp_path / "run" / "predictions.parquet")
+
+    assert "recorded was 0.5, and the saved model gives 0." in lead_page(open_run(tmp_path / "run"), user_id).note
 
 
 def test_a_lead_or_an_instant_that_is_not_there_is_named(opened):

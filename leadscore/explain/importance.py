@@ -8,7 +8,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from leadscore.model.base import Explanation
 
-__all__ = ["global_importance", "importance_over_folds"]
+__all__ = ["global_importance", "importance_over_folds", "scale_over_folds"]
 
 CLEAR = 0.5  # rank correlation of value and contribution from which a direction is named
 
@@ -27,9 +27,9 @@ def global_importance(explanation: "Explanation", X: pd.DataFrame) -> pd.DataFra
     -------
     DataFrame
         One row a feature, the strongest first, ties by name, RangeIndex. Columns: `feature` (str),
-        `importance` (float64, mean absolute contribution in log-odds), `direction` (str): `rises` when more
-        of it goes with a higher score (rank correlation of value and contribution of 0.5 and more), `falls`
-        when with a lower one, `-` when neither, or for a category.
+        `importance` (float64, mean absolute contribution, on the explanation's scale), `direction` (str): `rises`
+        when more of it goes with a higher score (rank correlation of value and contribution of 0.5 and more),
+        `falls` when with a lower one, `-` when neither, or for a category.
 
     Examples
     --------
@@ -76,6 +76,30 @@ def importance_over_folds(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     ways = by_feature["direction"].agg(["first", "nunique"])
     table["direction"] = ways["first"].where(ways["nunique"] == 1, "-").astype("str")
     return table.reset_index().sort_values(["importance", "feature"], ascending=[False, True], ignore_index=True)
+
+
+def scale_over_folds(scales: Sequence[str]) -> str:
+    """Return on which scale the means over folds are: `model.calibration=auto` may choose another map in each.
+
+    Parameters
+    ----------
+    scales : sequence of str
+        Each fold's `Explanation.scale`.
+
+    Examples
+    --------
+    >>> scale_over_folds(["log-odds", "log-odds"])
+    'log-odds'
+    >>> scale_over_folds(["log-odds", "log-odds before calibration", "log-odds"])
+    'log-odds, before calibration in 1 of 3 folds'
+    """
+    from leadscore.model.base import LOG_ODDS
+
+    kinds = list(dict.fromkeys(scales))
+    if len(kinds) == 1:
+        return kinds[0]
+    before = sum(scale != LOG_ODDS for scale in scales)
+    return f"{LOG_ODDS}, before calibration in {before} of {len(scales)} folds"
 
 
 def _direction(values: pd.Series, contribution: pd.Series) -> str:

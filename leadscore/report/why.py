@@ -49,6 +49,7 @@ def importance_picture(parts: Parts) -> Picture | None:
     if not shown:
         return None
     more = len(importance) - len(shown)
+    scale = metrics.get("importance_scale", "log-odds")  # recorded since there are other scales
     spread = f"; lines: the least and the most in one of {folds} folds" if folds > 1 else ""
     return bars(
         Picture(
@@ -60,10 +61,10 @@ def importance_picture(parts: Parts) -> Picture | None:
             + (f" and {len(importance) - 5} more." if len(importance) > 5 else "."),
             headings=("feature", "importance", "least in a fold", "most in a fold", "direction"),
             rows=[_importance_row(each) for each in importance],
-            note=f"How far a feature moves a validation lead's log-odds, on average{spread}.",
+            note=f"How far a feature moves a validation lead's score, on average ({scale}){spread}.",
         ),
         [Dot(each["feature"], each["importance"], each["least"], each["most"]) for each in shown],
-        "mean absolute contribution (log-odds)",
+        f"mean absolute contribution ({scale.partition(',')[0]})",
     )
 
 

@@ -156,8 +156,10 @@ class ScoreFile:
 
     def discard(self) -> None:
         """Close and remove what has not taken its name."""
-        self._sink.close()
-        self.partial.unlink(missing_ok=True)
+        try:
+            self._sink.close()
+        finally:
+            self.partial.unlink(missing_ok=True)
 
 
 class _Parquet:

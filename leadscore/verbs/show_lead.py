@@ -1,6 +1,6 @@
 """`leadscore show RUN --lead ID`: why one lead got its probability, column by column."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from leadscore.errors import RecordError, did_you_mean
@@ -109,6 +109,7 @@ def lead_page(run: Run, user_id: str, as_of: str | None = None) -> LeadPage:
             f"run {run.run_id} has no {VALUES} in {run.folder}: it did not get that far, or had too many validation "
             f"rows to keep their features"
         )
+    run = replace(run, any_version=True)  # what it gives now stands beside what was recorded
     row, last = _row_of(run, user_id, as_of)
     columns, serving = list(run.model.columns), run.serving
     values = run.features
@@ -147,7 +148,7 @@ def lead_page(run: Run, user_id: str, as_of: str | None = None) -> LeadPage:
         scale=explanation.scale,
         reasons=[text for text in told.filter(like="reason_").iloc[0] if text],
         rows=rows,
-        note=_note(row, last, serving),
+        note=_note(row, last, serving, probability),
     )
 
 
@@ -177,9 +178,14 @@ def _row_of(run: Run, user_id: str, as_of: str | None) -> "tuple[pd.Series, int]
     return mine.sort_values(["fold", "as_of"]).iloc[-1], last
 
 
-def _note(row: "pd.Series", last: int, serving: "Serving") -> str:
+def _note(row: "pd.Series", last: int, serving: "Serving", probability: float) -> str:
     if int(row["fold"]) == last:
-        return ""
+        if probability == row["probability"]:
+            return ""
+        return (
+            f"recorded was {row['probability']:.6g}, and the saved model gives {probability:.6g} now: leadscore verify "
+            f"--parity tells how far its scores have moved"
+        )
     return (
         f"the lead validated in fold {int(row['fold'])}, where another model gave it {row['probability']:.3f}; the "
         f"kept model is that of fold {last}, trained on rows up to {serving.trained_until[:10]}, perhaps this one"

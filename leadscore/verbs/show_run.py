@@ -239,7 +239,8 @@ def _say_features(features: Iterable[Mapping[str, str]], metrics: Mapping[str, A
     if importance:
         strongest = [f"{each['feature']} {each['importance']:.3f}" for each in importance[:STRONGEST]]
         more = len(importance) - len(strongest)
-        _wrapped("strongest", ", ".join(strongest) + (f" and {more} more" if more else ""))
+        scale = (metrics or {}).get("importance_scale", "log-odds")  # runs of before did not say it
+        _wrapped("strongest", ", ".join(strongest) + (f" and {more} more" if more else "") + f" ({scale})")
     for number, each in enumerate(features):
         _wrapped("" if number else "features", f"{each['column']}: {each['meaning']}")
     say()
