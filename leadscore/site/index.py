@@ -122,7 +122,8 @@ def _counts(rows: Sequence[Listed]) -> list[tuple[str, int]]:
 def _shown(group: Group) -> dict[str, Any]:
     """Return a group with what its first line says of all its runs."""
     runs = group.runs
-    measured = [row for row in runs if row.is_measured]
+    # Of several sets of validation rows no run is the best of all.
+    measured = group.family.runs if group.family else [row for row in runs if row.is_measured and group.sets == 1]
     best = max(measured, key=lambda row: row.auc or 0.0, default=None)
     alike = [each for each in runs[0].overrides if all(each in row.overrides for row in runs)]
     return {
@@ -131,6 +132,7 @@ def _shown(group: Group) -> dict[str, Any]:
         "sets": group.sets,
         "runs": runs,
         "best": best,
+        "chosen_from": len(measured),
         "counts": _counts(runs),
         "models": list(dict.fromkeys(row.model for row in runs if row.model)),
         "features": list(dict.fromkeys(row.features for row in runs if row.features)),

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from leadscore.errors import ConfigError
+from leadscore.errors import ConfigError, RecordError
 from leadscore.record import open_run
 from leadscore.site import NEWEST, Built, build_site
 from leadscore.verbs.say import say, say_json, say_pairs
@@ -48,7 +48,12 @@ def _one(arguments: Namespace) -> int:
     path = Path(arguments.out) if arguments.out else run.folder / REPORT
     if path.is_dir():
         path /= f"{run.run_id}.html"
-    write_all({path: render_run(run)})
+    try:
+        page = render_run(run)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise RecordError(f"{run.folder}: its files are not as a run leaves them ({said})") from None
+    write_all({path: page})
     if arguments.json:
         say_json({"run_id": run.run_id, "page": str(path)})
     else:
