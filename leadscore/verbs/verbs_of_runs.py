@@ -8,8 +8,9 @@ __all__ = ["add_run_verbs"]
 
 
 def add_run_verbs(group: Any) -> None:
-    """Add `show`, `diff`, `verify` and `confirm`."""
+    """Add `show`, `report`, `diff`, `verify` and `confirm`."""
     _show(group)
+    _report(group)
     _diff(group)
     _verify(group)
     _confirm(group)
@@ -29,6 +30,20 @@ def _show(group: Any) -> None:
     show.add_argument("--as-of", metavar="TIME", help="with --lead: which of its validation rows (default: the latest)")
     add_roots(show)
     add_json(show)
+
+
+def _report(group: Any) -> None:
+    report = add_verb(
+        group,
+        "report",
+        "report:report",
+        "draw a run's page, report.html, anew from its folder; of a failed run too",
+        names="RUN",
+        wanted=(1, 1),
+        composes=False,
+    )
+    add_roots(report)
+    _plugins(report)
 
 
 def _diff(group: Any) -> None:
@@ -75,6 +90,10 @@ def _verify(group: Any) -> None:
 def _repeats(parser: Parser) -> None:
     """Add what a verb needs that reads a run's data again."""
     parser.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
+    _plugins(parser)
+
+
+def _plugins(parser: Parser) -> None:
     parser.add_argument(
         "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
     )
