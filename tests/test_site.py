@@ -7,7 +7,8 @@ import time
 import pytest
 from many_runs import ManyRuns, run_id_of
 
-from leadscore.errors import RecordError
+from leadscore.errors import RecordError, WindowError
+from leadscore.pipeline import compose, run
 from leadscore.record.champion import enter_promotion
 from leadscore.record.find import read_run
 from leadscore.site import build, build_site, index
@@ -329,17 +330,23 @@ def test_the_verb_says_what_it_did(runs, tmp_path, capsys):
     assert "--newest -1: a number of runs" in capsys.readouterr().err
 
 
-def test_one_runs_page_is_drawn_anew(runs, tmp_path, capsys):
-    folder = runs.add(0, status="failed", error="no observation is left")
-    assert main(["report", str(folder)]) == 1
-    assert "its files are not as a run leaves them (KeyError: 'window')" in capsys.readouterr().err
-    (folder / "config.yaml").unlink()
+def test_one_runs_page_is_drawn_anew(tmp_path, capsys):
+    folder = tmp_path / "outputs" / "late"
+    with pytest.raises(WindowError):
+        run(compose(["data.n_leads=300", "window.start=2030-01-01", f"tracking.root={folder.parent}"]), folder)
     assert main(["report", str(folder)]) == 0
     assert capsys.readouterr().out == f"page      {folder / 'report.html'}\n"
     drawn = (folder / "report.html").read_bytes()
     assert b"no observation is left" in drawn
     assert main(["report", str(folder), "--out", str(tmp_path / "copy.html")]) == 0
     assert (tmp_path / "copy.html").read_bytes() == drawn
+
+
+def test_a_run_whose_files_are_not_as_a_run_leaves_them_is_refused_in_a_sentence(runs, capsys):
+    folder = runs.add(0)
+    assert main(["report", str(folder)]) == 1
+    assert f"{folder}: its files are not as a run leaves them (KeyError: 'window')" in capsys.readouterr().err
+    assert (folder / "report.html").read_text().endswith("its own report</p>")
 
 
 def test_a_root_without_runs_makes_an_index_that_says_so(made):

@@ -93,6 +93,7 @@ def _render(view: View, chunk: Sequence[Group], places: Sequence[str], number: i
     page = render_page(
         "index.html.j2",
         scripts=("index.js",),
+        styles=("index.css",),
         groups=[_shown(group) for group in chunk],
         n=sum(len(group.runs) for group in chunk),
         counts=_counts(rows),

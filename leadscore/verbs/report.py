@@ -17,6 +17,10 @@ NAMED = 10  # pages of a kind
 
 def report(arguments: Namespace) -> int:
     """Make the site or draw one page; 1 when a page could not be drawn."""
+    if arguments.plugin:
+        from leadscore.pipeline import load_plugins
+
+        load_plugins(arguments.plugin)
     if arguments.names:
         return _one(arguments)
     newest = NEWEST if arguments.newest is None else arguments.newest
@@ -39,6 +43,8 @@ def report(arguments: Namespace) -> int:
 
 def _one(arguments: Namespace) -> int:
     """Draw a run's page into its folder, or where `--out` says."""
+    from jinja2 import TemplateError
+
     from leadscore.record.shelf import REPORT
     from leadscore.report import render_run
 
@@ -50,7 +56,7 @@ def _one(arguments: Namespace) -> int:
         path /= f"{run.run_id}.html"
     try:
         page = render_run(run)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, TemplateError) as error:
         said = f"{type(error).__name__}: {error}"
         raise RecordError(f"{run.folder}: its files are not as a run leaves them ({said})") from None
     write_all({path: page})

@@ -77,6 +77,7 @@ def _report(group: Any) -> None:
         metavar="N",
         help="set the N newest runs against the champion or the run before, and draw their missing reports (10)",
     )
+    _plugins(report)
     add_json(report)
 
 
@@ -103,6 +104,10 @@ def _verify(group: Any) -> None:
 def _repeats(parser: Parser) -> None:
     """Add what a verb needs that reads a run's data again."""
     parser.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
+    _plugins(parser)
+
+
+def _plugins(parser: Parser) -> None:
     parser.add_argument(
         "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
     )
