@@ -11,6 +11,9 @@ import numpy as np
 import yaml
 from run_folders import finished
 
+from leadscore.record.champion import champion_at, enter_promotion
+from leadscore.record.find import read_run
+
 START = datetime(2024, 5, 1, tzinfo=UTC)
 MODELS, SETS = ("logistic", "lightgbm", "hist_boosting"), (["base"], ["base", "sessions"], ["base", "recency"])
 
@@ -98,6 +101,21 @@ class ManyRuns:
             overrides = [f"model={MODELS[job % 2]}", f"seed={job}", "notes=swept"]
             self.add(first + job, folder / str(job), overrides=overrides, notes="swept", **said)
         return folder
+
+    def rescore(self, folder: Path, better: float, **columns: Any) -> None:
+        """Give a run predictions of its own: those of converting leads higher, and columns as the story has them."""
+        predictions = read_run(folder).predictions
+        score = (predictions["probability"] + better * predictions["label"]).clip(0, 1)
+        (folder / "predictions.parquet").unlink()
+        predictions.assign(probability=score, **columns).to_parquet(folder / "predictions.parquet", index=False)
+
+    def promote(self, number: int, **said: Any) -> None:
+        """Make a run champion without asking; `why` and `forced` are the story's."""
+        before = champion_at(self.root)
+        run = read_run(self.root / f"{START:%Y-%m-%d}" / run_id_of(number))
+        verdict = {"answer": "no evidence", "sentence": "None."} if before else None
+        how: dict[str, Any] = {"why": "tried", "verdict": verdict, "gate": [], "forced": False, **said}
+        enter_promotion(self.root, run, before, **how)
 
     def remove(self, folder: Path) -> None:
         shutil.rmtree(folder)

@@ -9,8 +9,6 @@ from many_runs import ManyRuns, run_id_of
 
 from leadscore.errors import RecordError, WindowError
 from leadscore.pipeline import compose, run
-from leadscore.record.champion import enter_promotion
-from leadscore.record.find import read_run
 from leadscore.site import build, build_site, index
 from leadscore.verbs import main
 
@@ -102,10 +100,7 @@ def test_a_sweep_stands_together_and_its_best_run_is_said_to_have_been_lucky(run
 def test_equal_models_have_a_luck_of_their_own(runs, made):
     folders = [runs.add(number, auc=0.7 + number / 100) for number in range(3)]
     for number, folder in enumerate(folders):
-        predictions = read_run(folder).predictions
-        predictions["probability"] = (predictions["probability"] + 0.1 * number * predictions["label"]).clip(0, 1)
-        (folder / "predictions.parquet").unlink()
-        predictions.to_parquet(folder / "predictions.parquet")
+        runs.rescore(folder, 0.1 * number)
     family = re.search(r"aaaaaaaa</span></td>(.*?)</tr>", made().index.read_text(), re.DOTALL)[1]
     measured, best, auc, lead, luck = words(family).split()
     assert (measured, best, auc, lead) == ("3", run_id_of(2), "0.720", "0.0100")
@@ -129,20 +124,11 @@ def test_more_runs_than_a_page_holds_go_on_in_older_ones(runs, made, monkeypatch
 # --- the champion and comparisons ---------------------------------------------------------------------
 
 
-def promote(runs, *numbers, **said):
-    for number in numbers:
-        before = build.champion_at(runs.root)
-        run = read_run(runs.root / "2024-05-01" / run_id_of(number))
-        verdict = {"answer": "no evidence", "sentence": "None."}
-        how = {"why": "tried", "verdict": before and verdict, "gate": [], "forced": False} | said
-        enter_promotion(runs.root, run, before, **how)
-
-
 def test_the_champions_history_is_told_with_what_each_was_set_against(runs, made):
     for number in range(3):
         runs.add(number)
-    promote(runs, 0)
-    promote(runs, 1, why="asked for by sales", forced=True)
+    runs.promote(0)
+    runs.promote(1, why="asked for by sales", forced=True)
     done = made(newest=2)
     page = done.index.read_text()
     history = page[page.index('id="champion"') : page.index('id="all"')]
@@ -214,7 +200,8 @@ def test_nothing_is_written_when_nothing_changed_and_little_when_little_did(runs
 def test_the_same_runs_give_the_same_bytes(runs, made, tmp_path):
     for number in range(3):
         runs.add(number)
-    promote(runs, 0, 1)
+    runs.promote(0)
+    runs.promote(1)
     first = everything(made(newest=2).index.parent)
     other = build_site([runs.root, tmp_path / "multirun"], tmp_path / "other", newest=2)
     assert everything(other.index.parent) == first
