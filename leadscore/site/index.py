@@ -140,6 +140,7 @@ def _shown(group: Group) -> dict[str, Any]:
         "problems": sum(any(result == "problem" for _, result, _ in row.speaking) for row in runs),
         "ended": max((row.ended for row in runs), default=""),
         "own": {row.run_id: [each for each in row.overrides if each not in alike] for row in runs},
+        "notes": runs[0].notes if len({row.notes for row in runs}) == 1 else "",
     }
 
 

@@ -46,7 +46,7 @@ def champions_picture(reigns: Sequence[Reign], last: datetime) -> Picture:
             mark, colour = MARKS[reign.how]
             start, end = (date2num(each) for each in (reign.start, reign.end or last))  # type: ignore[no-untyped-call]
             axes.plot([start, end], [at, at], color=COLOURS["blue"], linewidth=6)
-            axes.plot([start], [at], mark, color=COLOURS[colour], markersize=9)
+            axes.plot([start], [at], mark, color=COLOURS[colour], markeredgecolor=COLOURS["paper"], markersize=9)
         for at, run_id in enumerate(runs):
             axes.text(0, at - 0.28, f"{run_id}  {shortened(names[run_id], 30)}", transform=beside, fontsize=10)
         axes.set_ylim(len(runs) - 0.5, -0.75)
