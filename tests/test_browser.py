@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 from browser import DESK, PHONE, a_browser
 
-from leadscore import compose, run
-
 
 @pytest.fixture(scope="module")
 def browser():
@@ -14,12 +12,9 @@ def browser():
         yield opened
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs") / "one"
-    words = ["data.n_leads=800", "metrics.capacity=20", "metrics.slices=[country]", "metrics.resamples=200"]
-    run(compose([*words, f"tracking.root={folder.parent}"]), folder)
-    return folder / "report.html"
+@pytest.fixture
+def report(reported: Path) -> Path:
+    return reported / "report.html"
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
