@@ -72,6 +72,14 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run whose leads, columns and notes are hostile texts, not to be changed."""
+    from hostile import hostile_run
+
+    return hostile_run(tmp_path_factory.mktemp("hostile"))
+
+
 @pytest.fixture
 def shared_data() -> Callable[[str], Path]:
     """Where real public data lie; a test that needs them is skipped by name where they are absent."""
