@@ -132,15 +132,18 @@ def test_without_javascript_every_run_is_there_and_no_control_that_does_nothing(
 def test_the_keyboard_reaches_everything(browser, site, comparison):
     with browser.open(site) as reader:
         stops = reader.tab_stops()
-        assert stops[0] == "A Skip to the content"
-        assert {"BUTTON ROC AUC", "BUTTON 12 runs", f"A {run_id_of(0)}"} <= set(stops)
-        assert sum(stop.startswith(("INPUT", "SELECT")) for stop in stops) == 4
+        names_of = [stop.name for stop in stops]
+        assert names_of[0] == "A Skip to the content"
+        assert {"BUTTON ROC AUC", "BUTTON 12 runs", f"A {run_id_of(0)}"} <= set(names_of)
+        assert sum(stop.matches("input, select") for stop in stops) == 4
+        assert all(stop.outlined for stop in stops)
         seen = reader.page.locator("a:visible, button:visible, input:visible, select:visible, summary:visible")
         assert len(stops) >= seen.count()
     with browser.open(comparison) as reader:
         stops = reader.tab_stops()
-        assert "A Leads that moved" in stops
-        assert any(stop.startswith("DIV") and "user_id" in stop for stop in stops)  # a table that scrolls
+        assert "A Leads that moved" in [stop.name for stop in stops]
+        assert any(stop.name.startswith("DIV") and "user_id" in stop.name for stop in stops)  # a table that scrolls
+        assert all(stop.outlined for stop in stops)
 
 
 def test_links_lead_to_reports_and_comparisons_and_back(browser, site):
@@ -175,7 +178,7 @@ def test_a_named_lead_is_shown_under_the_pointer(browser, comparison):
 
 
 @pytest.fixture(scope="module")
-def planted(tmp_path_factory):
+def hostile_site(tmp_path_factory):
     """Runs of a user who writes all of `PLANTED` wherever something can be written."""
     folder = tmp_path_factory.mktemp("planted")
     runs = ManyRuns(folder / "outputs")
@@ -213,10 +216,10 @@ def _plant_files(folder, number):
     (folder / "identity.json").write_text(json.dumps({**identity, "parts": {PLANTED[0]: word}}))
 
 
-def test_nothing_that_a_user_writes_comes_alive(browser, planted):
-    assert planted.failed == {}
-    site = planted.index.parent
-    pages = [planted.index, *sorted((site / "comparisons").iterdir())]
+def test_nothing_that_a_user_writes_comes_alive(browser, hostile_site):
+    assert hostile_site.failed == {}
+    site = hostile_site.index.parent
+    pages = [hostile_site.index, *sorted((site / "comparisons").iterdir())]
     assert len(pages) == 2 + 3  # each run of the sweep against the champion
     for path in pages:
         with browser.open(path) as reader:
