@@ -73,6 +73,22 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a base run, one with sessions, and one that asks about another horizon, not to be changed."""
+    from leadscore import compose, run
+
+    root = tmp_path_factory.mktemp("three")
+    small = ["data.n_leads=1200", "report=false", "audit=off", f"tracking.root={root}"]
+    for name, override in {
+        "base": "features=base",
+        "sessions": "features=+sessions",
+        "quick": "window.horizon=14d",
+    }.items():
+        run(compose([*small, override]), root / name)
+    return root
+
+
+@pytest.fixture(scope="session")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run whose leads, columns and notes are hostile texts, not to be changed."""
     from hostile import hostile_run

@@ -40,10 +40,12 @@ def comparison_page(found: RunDiff, links: Mapping[str, str] | None = None, home
         HTML that needs no other file; of the same two runs always the same.
     """
     from leadscore.report import render_page
+    from leadscore.report.plots.canvas import can_draw
 
     verdicts = list(every_verdict(found))
     return render_page(
         "comparison.html.j2",
+        drawn=can_draw(),
         verdict=found.verdict,
         headline=headline(found.verdict),
         runs=[found.a, found.b],
