@@ -129,7 +129,7 @@ def test_the_champions_history_is_told_with_what_each_was_set_against(runs, made
         runs.add(number)
     runs.promote(0)
     runs.promote(1, why="asked for by sales", forced=True)
-    done = made(newest=2)
+    done = made(newest=3)
     page = done.index.read_text()
     history = page[page.index('id="champion"') : page.index('id="all"')]
     assert f'<a href="runs/{run_id_of(1)}.html">' in history
@@ -146,6 +146,17 @@ def test_the_champions_history_is_told_with_what_each_was_set_against(runs, made
     compared = (done.index.parent / sorted(pairs)[1]).read_text()
     assert f'href="../runs/{run_id_of(2)}.html"' in compared
     assert 'href="../index.html"' in compared
+
+
+def test_a_history_that_cannot_be_read_is_told_and_the_runs_are_listed_all_the_same(runs, made):
+    runs.add(0)
+    runs.promote(0)
+    with (runs.root / "champion.jsonl").open("a") as file:
+        file.write("{torn\n")
+    page = made().index.read_text()
+    assert "champion.jsonl, line 2 is damaged" in words(page)
+    assert 'id="champion"' not in page
+    assert len(rows(page)) == 1
 
 
 def test_without_champion_a_run_is_set_against_the_one_before_on_the_same_rows(runs, made, monkeypatch):
