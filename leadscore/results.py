@@ -180,7 +180,7 @@ class TrainedRun:
         valid = rows.to_numpy().astype(bool)
         if valid.sum() * X.shape[1] > KEPT_CELLS:
             return None
-        return X[valid].reset_index()
+        return X[valid].copy().reset_index()  # a copy is one block: many are slow to add columns to
 
     @property
     def predictions(self) -> "pd.DataFrame":

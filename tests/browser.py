@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,29 @@ CONTRASTS = """
 """
 
 
+# Which stop this is; one that was there before, or none, ends the journey.
+FOCUSED = """
+() => {
+  const at = document.activeElement, before = window.reached.indexOf(at);
+  if (at === document.body || before >= 0) return Math.max(before, 0);
+  return window.reached.push(at) - 1;
+}
+"""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """An element that the keyboard reached."""
+
+    name: str
+    outlined: bool
+    page: Any
+    number: int
+
+    def matches(self, selector: str) -> bool:
+        return bool(self.page.evaluate("([n, what]) => window.reached[n].matches(what)", [self.number, selector]))
+
+
 class Reader:
     """One open page, and what went wrong or left the house while it was read."""
 
@@ -58,19 +82,29 @@ class Reader:
         assert measured
         return [f"{text!r} has {ratio:.2f} of {needed}" for text, ratio, needed in measured if ratio < needed]
 
+    def unfold(self) -> None:
+        """Open all that is folded."""
+        self.page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+
     def overflow(self) -> int:
         """Pixels that the page is wider than the screen."""
         return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
 
-    def tab_stops(self, most: int = 400) -> list[str]:
+    def tab_stops(self, most: int = 400) -> list["Stop"]:
         """What the Tab key reaches, in its order, until it leaves the page."""
-        stops = []
+        stops: list[Stop] = []
+        self.page.evaluate("window.reached = []")
         for _ in range(most):
             self.page.keyboard.press("Tab")
-            at = self.page.evaluate("document.activeElement.tagName + ' ' + document.activeElement.textContent.trim()")
-            if at.startswith("BODY") or (stops and at == stops[0]):
-                return stops
-            stops.append(at)
+            number = self.page.evaluate(FOCUSED)
+            if number < len(stops):
+                break
+            name, outlined = self.page.evaluate(
+                "(n) => { const at = window.reached[n]; return [`${at.tagName} ${at.textContent.trim()}`, "
+                "getComputedStyle(at).outlineStyle !== 'none'] }",
+                number,
+            )
+            stops.append(Stop(name, outlined, self.page, number))
         return stops
 
 

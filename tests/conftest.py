@@ -63,6 +63,43 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
+REPORTED = ["data.n_leads=800", "metrics.capacity=20", "metrics.slices=[country]", "metrics.resamples=200"]
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with a report, not to be changed."""
+    from leadscore import compose, run
+
+    folder = tmp_path_factory.mktemp("reported") / "one"
+    run(compose([*REPORTED, f"tracking.root={folder.parent}"]), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def three_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The root of a base run, one with sessions, and one that asks about another horizon, not to be changed."""
+    from leadscore import compose, run
+
+    root = tmp_path_factory.mktemp("three")
+    small = ["data.n_leads=1200", "report=false", "audit=off", f"tracking.root={root}"]
+    for name, override in {
+        "base": "features=base",
+        "sessions": "features=+sessions",
+        "quick": "window.horizon=14d",
+    }.items():
+        run(compose([*small, override]), root / name)
+    return root
+
+
+@pytest.fixture(scope="session")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run whose leads, columns and notes are hostile texts, not to be changed."""
+    from hostile import hostile_run
+
+    return hostile_run(tmp_path_factory.mktemp("hostile"))
+
+
 @pytest.fixture
 def shared_data() -> Callable[[str], Path]:
     """Where real public data lie; a test that needs them is skipped by name where they are absent."""

@@ -4,28 +4,15 @@ import re
 
 import pytest
 
-from leadscore.pipeline import compose, run
+from leadscore.record.find import read_run
+from leadscore.report.plots import canvas
 from leadscore.verbs import main
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    """A base run, one with sessions, and one that observes other instants."""
-    root = tmp_path_factory.mktemp("runs")
-    small = ["data.n_leads=1200", "report=false", "audit=off", f"tracking.root={root}"]
-    for name, overrides in {
-        "base": ["features=base", "notes='the <b>first</b>'"],
-        "sessions": ["features=+sessions"],
-        "later": ["window.delay=14d"],
-    }.items():
-        run(compose([*small, *overrides]), root / name)
-    return root
-
-
-@pytest.fixture(scope="module")
-def page(runs, tmp_path_factory):
+def page(three_runs, tmp_path_factory):
     path = tmp_path_factory.mktemp("pages") / "a.html"
-    assert main(["diff", str(runs / "base"), str(runs / "sessions"), "--html", str(path)]) == 0
+    assert main(["diff", str(three_runs / "base"), str(three_runs / "sessions"), "--html", str(path)]) == 0
     return path.read_text(encoding="utf-8")
 
 
@@ -70,31 +57,40 @@ def test_points_of_leads_are_named_and_those_that_moved_most_stand_in_a_table(pa
     assert len(re.findall(r"<tr><td>L\d+</td>", moved)) == 10
 
 
-def test_a_note_is_text_whatever_it_holds(page):
-    assert "the &lt;b&gt;first&lt;/b&gt;" in page
-    assert "<b>first" not in page
-
-
-def test_without_file_it_lies_in_the_first_root_and_the_same_runs_give_the_same_bytes(runs, capsys):
-    line = ["diff", "--html", str(runs / "base"), str(runs / "sessions"), "--root", str(runs)]
+def test_without_file_it_lies_in_the_first_root_and_is_the_same_again(three_runs, page, tmp_path, capsys):
+    line = ["diff", "--html", str(three_runs / "base"), str(three_runs / "sessions"), "--root", str(tmp_path)]
     assert main(line) == 0
-    path = capsys.readouterr().out.splitlines()[-1].split()[-1]
-    (found,) = (runs / "comparisons").iterdir()
-    assert path == str(found)
-    before = found.read_bytes()
-    assert main([*line, "--metric", "brier"]) == 0
-    assert main(line) == 0
-    assert found.read_bytes() == before
-    assert len(before) < 1_500_000
-    assert sorted(each.name.count(".brier.html") for each in found.parent.iterdir()) == [0, 1]
+    ids = [read_run(three_runs / name).run_id for name in ("base", "sessions")]
+    path = tmp_path / "comparisons" / f"{ids[0]}..{ids[1]}.html"
+    assert capsys.readouterr().out.splitlines()[-1] == f"page      {path}"
+    assert path.read_text(encoding="utf-8") == page
+    assert path.stat().st_size < 1_500_000
 
 
-def test_runs_of_other_rows_show_no_numbers_side_by_side(runs, tmp_path):
+def test_a_page_about_another_metric_has_a_name_of_its_own(three_runs, tmp_path):
+    line = [str(three_runs / "base"), str(three_runs / "sessions"), "--root", str(tmp_path), "--metric", "brier"]
+    assert main(["diff", *line, "--html"]) == 0
+    (path,) = (tmp_path / "comparisons").iterdir()
+    assert path.name.endswith(".brier.html")
+    assert "Brier score 0." in path.read_text(encoding="utf-8").split("<h1>")[1].split("</h1>")[0]
+
+
+def test_without_matplotlib_the_pictures_are_told_in_words(three_runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(canvas, "can_draw", lambda: False)
+    path = tmp_path / "words.html"
+    assert main(["diff", str(three_runs / "base"), str(three_runs / "sessions"), f"--html={path}"]) == 0
+    page = path.read_text(encoding="utf-8")
+    assert "<svg" not in page
+    assert "matplotlib cannot be imported here" in page
+    assert "share of those that converted against share of those that did not convert: at 10% A reaches" in page
+
+
+def test_runs_of_other_rows_show_no_numbers_side_by_side(three_runs, tmp_path):
     path = tmp_path / "b.html"
-    assert main(["diff", str(runs / "base"), str(runs / "later"), f"--html={path}"]) == 0
+    assert main(["diff", str(three_runs / "base"), str(three_runs / "quick"), f"--html={path}"]) == 0
     page = path.read_text(encoding="utf-8")
     assert "<h1>A and B are not comparable</h1>" in page
     assert "so none are shown side by side" in words(page)
     assert "How much better" not in page
-    assert "window.delay=14d" in page
-    assert "<svg" not in page
+    assert "window.horizon=14d" in page
+    assert 'id="roc"' not in page

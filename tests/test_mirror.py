@@ -71,7 +71,10 @@ def test_all_is_told_from_the_folder(tmp_path):
 
 def test_no_lead_is_told_unless_the_config_says_so(tmp_path):
     folder = finished(tmp_path / "run")
-    assert "example.com" not in repr(copied(folder))
+    (folder / "report.html").write_text("<p>AUC</p><!--leads--><td>lead7@example.com</td><!--/leads--><p>data</p>")
+    run = copied(folder)
+    assert "example.com" not in repr(run)
+    assert [file.content for file in run.files if file.kind == "report"] == [b"<p>AUC</p><p>data</p>"]
     hashed = copied(folder, predictions=True, ids=b"k" * 32)
     assert hashed.tables["predictions"].columns == ["user_id", "as_of", "fold", "seed", "label", "probability"]
     assert "example.com" not in repr(hashed)

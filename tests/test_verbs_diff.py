@@ -13,20 +13,6 @@ from leadscore.verbs import main
 from leadscore.verbs.diff_markdown import LIMIT, markdown
 
 
-@pytest.fixture(scope="module")
-def three_runs(tmp_path_factory):
-    """A base run, one with sessions, and one that asks about another horizon."""
-    root = tmp_path_factory.mktemp("runs")
-    small = ["data.n_leads=1200", "report=false", "audit=off", f"tracking.root={root}"]
-    for name, overrides in {
-        "base": ["features=base"],
-        "sessions": ["features=+sessions"],
-        "quick": ["window.horizon=14d"],
-    }.items():
-        run(compose([*small, *overrides]), root / name)
-    return root
-
-
 def test_two_runs_on_the_same_leads_get_a_verdict_and_what_moved(three_runs, capsys):
     assert main(["diff", str(three_runs / "base"), str(three_runs / "sessions"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

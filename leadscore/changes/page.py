@@ -40,10 +40,12 @@ def comparison_page(found: RunDiff, links: Mapping[str, str] | None = None, home
         HTML that needs no other file; of the same two runs always the same.
     """
     from leadscore.report import render_page
+    from leadscore.report.plots.canvas import can_draw
 
     verdicts = list(every_verdict(found))
     return render_page(
         "comparison.html.j2",
+        drawn=can_draw(),
         verdict=found.verdict,
         headline=headline(found.verdict),
         runs=[found.a, found.b],
@@ -103,7 +105,7 @@ def _metrics(found: RunDiff, verdicts: "Sequence[Verdict]") -> Iterator[tuple[st
         if verdict is None:
             yield title, *map(number, pair), "", "", ""
         else:
-            said = verdict.answer if verdict.low is not None else verdict.reason or verdict.answer
+            said = "no verdict" if verdict.low is None else verdict.answer
             yield title, number(verdict.a), number(verdict.b), *difference_words(verdict), said
 
 
@@ -147,9 +149,15 @@ def _code(found: RunDiff) -> dict[str, Any]:
     functions = sorted(found.code, key=lambda each: each.what != "changed")
     return {
         "things": found.things,
-        "functions": [_function(found, each) for each in functions[:FUNCTIONS]],
+        "functions": [_function(found, each) for each in functions[:FUNCTIONS] if not _is_a_models(each)],
+        "models": [_function(found, each) for each in functions[:FUNCTIONS] if _is_a_models(each)],
         "more": [each.name for each in functions[FUNCTIONS:]],
     }
+
+
+def _is_a_models(change: CodeChange) -> bool:
+    """Whether it is what one of leadscore's own models is made of: of two models, all of both."""
+    return change.what != "changed" and change.name.startswith("leadscore.model.")
 
 
 def _function(found: RunDiff, change: CodeChange) -> dict[str, Any]:

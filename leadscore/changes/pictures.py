@@ -48,7 +48,7 @@ def _differences(found: RunDiff, verdicts: "Sequence[Verdict]") -> list[Picture]
             " ".join(difference_words(each)).strip(),
         )
         for each in verdicts
-        if each.difference is not None
+        if each.difference is not None and each.low is not None  # a dot alone would look surer than it is
     ]
     if not rows:
         return []

@@ -37,6 +37,7 @@ class File(NamedTuple):
     kind: str
     path: Path
     aliases: Sequence[str]
+    content: bytes | None = None  # told instead of what the file holds
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,19 @@ def _files(folder: Path, data: str, short: str) -> Iterator[File]:
     stem = re.sub(r"[^\w.-]", "-", data, flags=re.ASCII)
     for kind, name in (("model", MODEL), ("features", FEATURES), ("report", REPORT)):
         if (folder / name).exists():  # a report is drawn only where the config asks for one
-            yield File(f"{stem}-{kind}", kind, folder / name, (short, "latest"))
+            content = _without_leads((folder / name).read_bytes()) if name == REPORT else None
+            yield File(f"{stem}-{kind}", kind, folder / name, (short, "latest"), content)
+
+
+def _without_leads(page: bytes) -> bytes:
+    """Return a report without its example leads: no lead leaves the house in it.
+
+    Examples
+    --------
+    >>> _without_leads(b"<p>AUC</p><!--leads-->L001 converted<!--/leads--><p>data</p>")
+    b'<p>AUC</p><p>data</p>'
+    """
+    return re.sub(rb"<!--leads-->.*?<!--/leads-->", b"", page, flags=re.DOTALL)
 
 
 # --- ids --------------------------------------------------------------------------------------------------

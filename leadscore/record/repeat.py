@@ -39,8 +39,14 @@ class Repeat:
         return shlex.join(self.words)
 
 
-def how_to_repeat(run: Run) -> Repeat:
+def how_to_repeat(run: Run, *, called: str | None = None) -> Repeat:
     """Return how a run is done again.
+
+    Parameters
+    ----------
+    run : Run
+    called : str, optional
+        What Python lines call the run; default its folder.
 
     Raises
     ------
@@ -48,7 +54,7 @@ def how_to_repeat(run: Run) -> Repeat:
         When what Hydra kept cannot be read.
     """
     if not (run.folder / OVERRIDES).is_file():
-        return Repeat((), "\n".join(_python(run)), None)
+        return Repeat((), "\n".join(_python(run, called or str(run.folder))), None)
     overrides, hydra = _loaded(run.folder / OVERRIDES), _loaded(run.folder / HYDRA)
     try:
         runtime = hydra["hydra"]["runtime"]
@@ -60,14 +66,14 @@ def how_to_repeat(run: Run) -> Repeat:
         raise RecordError(f"{run.folder / HYDRA} is not as Hydra writes it ({type(error).__name__}: {error})") from None
 
 
-def _python(run: Run) -> Iterator[str]:
+def _python(run: Run, called: str) -> Iterator[str]:
     for module in run.config.get("plugins", []):
         yield f"import {module}"
     yield "from leadscore import open_run, run"
     yield "from leadscore.config.recorded import recorded_config"
     yield "from leadscore.model.registry import registration_of"
     yield ""
-    yield f"recorded = open_run({str(run.folder)!r}).config"
+    yield f"recorded = open_run({called!r}).config"
     yield "run(recorded_config(recorded, lambda name: registration_of(name).config))"
 
 

@@ -129,6 +129,10 @@ def _artifact(wandb: Any, run: Copied, file: File) -> Any:
         type=file.kind,
         metadata={key: identity[key] for key in ("run_id", "identity", "config_hash", "code_hash", "data_hash")},
     )
+    if file.content is not None:
+        with artifact.new_file(file.path.name, mode="wb") as told:
+            told.write(file.content)
+        return artifact
     base = file.path if file.path.is_dir() else file.path.parent
     for path in sorted(base.rglob("*")) if file.path.is_dir() else [file.path]:
         if path.is_file():  # immutable: the file is read where it lies, not copied first

@@ -10,6 +10,7 @@ from leadscore.report.words import window_said
 
 __all__ = ["hashes", "questions", "rows_in_and_out", "stopped_at", "windows_picture"]
 
+NAMES = {"valid": "validate"}
 HASHES = ("identity", "config_hash", "code_hash", "engine_hash", "data_hash", "validation_hash")
 
 
@@ -80,16 +81,11 @@ def rows_in_and_out(parts: Parts) -> list[tuple[str, str, str]]:
         name = f"split, fold {number}" if len(parts.windows["folds"]) > 1 else "split"
         positives = fold["positives"]
         for what, n in fold["rows"].items():
-            converted = f" ({positives[what]:,} converted)" if what in positives else ""
-            rows.append((name, {"valid": "validate", "purged": "purged"}.get(what, what), f"{n:,}{converted}"))
+            converted = f", {positives[what]:,} of them converted" if what in positives else ""
+            rows.append((name, f"{NAMES.get(what, what)}{converted}", f"{n:,}"))
     if parts.metrics is not None:
-        rows.append(
-            (
-                "features",
-                "the model table",
-                "{features:,} rows, {columns:,} columns".format(**parts.metrics["rows"]),
-            )
-        )
+        made = parts.metrics["rows"]
+        rows.append(("features", f"in a table of {made['columns']:,} columns", f"{made['features']:,}"))
     return rows
 
 

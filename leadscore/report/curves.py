@@ -22,6 +22,7 @@ FEWEST = 40
 CELLS = 40_000_000  # rows times draws
 LEADS_FOR_A_BAND = 10  # of each outcome
 BINS = 10
+ROWS_OF_A_BIN = 20
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ def _curves(label: Array, weights: Array, ends: Array) -> dict[str, tuple[Array,
 
 
 def calibration_bins(fold: "pd.DataFrame") -> list[Bin]:
-    """Return ten bins of about equally many rows, the lowest probability first; fewer where probabilities are equal.
+    """Return bins of about equally many rows, the lowest probability first: ten, fewer of few rows or equal scores.
 
     Examples
     --------
@@ -145,7 +146,8 @@ def calibration_bins(fold: "pd.DataFrame") -> list[Bin]:
     from leadscore.compare import share_interval
 
     label, probability, lead = (fold[name].to_numpy() for name in ("label", "probability", "user_id"))
-    borders = np.quantile(probability, np.arange(1, BINS) / BINS)
+    n_bins = int(np.clip(len(label) // ROWS_OF_A_BIN, 2, BINS))
+    borders = np.quantile(probability, np.arange(1, n_bins) / n_bins)
     bin_of = np.searchsorted(borders, probability)
     bins = []
     for number in np.unique(bin_of):

@@ -22,7 +22,9 @@ TEMPLATES = Path(__file__).with_name("templates")
 DASH = "\N{EN DASH}"  # stands for what is not known
 
 
-def render_page(template: str, *, scripts: Sequence[str] = ("copy.js",), **values: Any) -> str:
+def render_page(
+    template: str, *, scripts: Sequence[str] = ("copy.js",), styles: Sequence[str] = (), **values: Any
+) -> str:
     """Return a page.
 
     Parameters
@@ -31,6 +33,8 @@ def render_page(template: str, *, scripts: Sequence[str] = ("copy.js",), **value
         A file in `templates/`, which extends `base.html.j2`.
     scripts : sequence of str
         Files in `templates/`: enhancements only, a page is read without them.
+    styles : sequence of str
+        Files in `templates/`, after the one that all pages share.
     **values
         For the template; one that it uses and does not get is an error.
     """
@@ -41,7 +45,7 @@ def render_page(template: str, *, scripts: Sequence[str] = ("copy.js",), **value
         _environment()
         .get_template(template)
         .render(
-            css=Markup(palette_css() + "\n" + _file("style.css")),  # noqa: S704 - our own files
+            css=Markup("\n".join([palette_css(), *map(_file, ("style.css", *styles))])),  # noqa: S704 - our own files
             scripts=[Markup(text) for text in texts],  # noqa: S704
             policy=policy,
             **values,

@@ -103,6 +103,6 @@ def _serving(run: Run) -> "Serving | None":
 
 def _repeat(run: Run) -> Repeat | None:
     try:
-        return how_to_repeat(run)
+        return how_to_repeat(run, called=run.run_id)  # wherever its folder is moved to
     except RecordError:
         return None

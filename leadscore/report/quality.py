@@ -131,7 +131,7 @@ def folds_picture(parts: Parts) -> Picture | None:
 
 def _fold_name(windows: Mapping[str, Any] | None, index: int) -> str:
     fold = windows["folds"][index] if windows else {}
-    return f"{index}: from {fold['valid_start'][:10]}" if "valid_start" in fold else f"fold {index}"
+    return f"{index}: {fold['valid_start'][:10]}" if "valid_start" in fold else f"fold {index}"
 
 
 def slices_picture(parts: Parts) -> Picture | None:

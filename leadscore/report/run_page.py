@@ -3,7 +3,7 @@
 Drawn from the run's folder and nothing else: the same run has the same page, byte for byte, also years later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,11 @@ from leadscore.report.plots.canvas import can_draw
 from leadscore.report.plots.dots import Dot, dots
 from leadscore.report.quality import FORWARD, compared, folds_picture, quality_pictures, slices_picture, with_interval
 from leadscore.report.why import effect_pictures, example_leads, importance_picture
+from leadscore.report.words import sentence
 
 __all__ = ["render_run", "write_run_page"]
+
+BEATS_BASELINE = "LS001"
 
 
 def render_run(run: Run) -> str:
@@ -47,6 +50,7 @@ def render_run(run: Run) -> str:
         drawn=can_draw(),
         stopped="" if run.identity.get("status") == "done" else stopped_at(parts),
         checks=parts.checks or [],
+        speaking=_speaking(parts.checks or []),
         questions=questions(parts),
         windows=parts.windows,
         windows_picture=windows_picture(parts),
@@ -75,6 +79,12 @@ def _title(parts: Parts) -> str:
     return f"{config['model']['name']} on {config['data']['name']}"
 
 
+def _speaking(checks: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the checks that have something to say, the problems first."""
+    heard = [check for check in checks if check["result"] in ("problem", "note") and not check.get("muted")]
+    return sorted(heard, key=lambda check: check["result"] != "problem")
+
+
 def _config_text(run: Run, parts: Parts) -> str:
     return (run.folder / "config.yaml").read_text(encoding="utf-8") if parts.config is not None else ""
 
@@ -89,8 +99,10 @@ def _measured(parts: Parts) -> dict[str, Any]:
     last = metrics["folds"][-1]
     return {
         "headline": _headline(parts),
+        "baseline": _baseline(parts),
         "champion": parts.champion,
         "metrics": metrics,
+        "warnings": [sentence(text) for text in metrics["warnings"]],
         "declared": METRICS,
         "compared": compared(metrics),
         "later": "later " if config["validation"]["name"] in FORWARD else "",
@@ -123,10 +135,20 @@ def _headline(parts: Parts) -> str:
         return f"No verdict: the ROC AUC is undefined {rows} ({reason})."
     sure = metrics["intervals"]["auc"]
     mean = f", the mean of {len(metrics['folds'])} folds," if len(metrics["folds"]) > 1 else ""
-    unsure = f" How sure that is cannot be said: {sure['reason']}." if sure["low"] is None else ""
     best = compared(metrics).get("best reachable", {}).get("auc")
     simulated = f" The best that any model could reach in this simulated world is {best:.3f}." if best else ""
-    return f"ROC AUC {with_interval(sure)}{mean} {rows}.{unsure}{simulated}"
+    unsure = f"No verdict: {sure['reason']}. " if sure["low"] is None else ""
+    return f"{unsure}ROC AUC {with_interval(sure)}{mean} {rows}.{simulated}"
+
+
+def _baseline(parts: Parts) -> tuple[str, str] | None:
+    """Return whether the run beats its baseline, and the sentence of the check that says so."""
+    found = next((check for check in parts.checks or [] if check["code"] == BEATS_BASELINE), None)
+    words = {"ok": "Better", "note": "Not shown to be better", "problem": "Not better"}
+    if found is None or found["result"] not in words or parts.metrics is None:
+        return None
+    rule = "the most recently active lead first" if "recency" in parts.metrics["baselines"] else "the base rate for all"
+    return f"{words[found['result']]} than the baseline ({rule}):", found["sentence"]
 
 
 def _bands_picture(bands: Mapping[str, Any], base_rate: float) -> Picture | None:

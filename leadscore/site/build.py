@@ -17,7 +17,7 @@ from leadscore.site.families import families, gain_by_luck, groups, looks_at
 from leadscore.site.index import View, index_pages
 from leadscore.site.manifest import Shelves, open_site
 from leadscore.site.pairs import Pair, wanted_pairs
-from leadscore.site.rows import Listed, fingerprint, listed
+from leadscore.site.rows import Listed, fingerprint, listed, stamp
 from leadscore.site.version import digest, drawing_version
 
 __all__ = ["NEWEST", "Built", "build_site"]
@@ -128,7 +128,8 @@ class _Site:
         pages = index_pages(view)
         self.shelves.announce([*reports.values(), *(pair.place for pair in pairs), *pages])
         for run_id in copied:
-            self._page(reports[run_id], self.prints[run_id], partial(_copy, self.runs[run_id]))
+            run = self.runs[run_id]
+            self._page(reports[run_id], stamp(run.folder / REPORT), partial(_copy, run))
         for run_id in drawn:
             self._drawn(reports[run_id], self.prints[run_id], partial(_report, self.runs[run_id]))
         for pair in pairs:

@@ -126,6 +126,6 @@ def gain_by_luck(best: Run, other: Run, models: int) -> float | None:
 
     try:
         found = verdict(*(Scores(run.predictions, run.windows["horizon"]) for run in (other, best)))
-        return None if found.se is None else expected_gain_by_luck(models, found.se)
+        return expected_gain_by_luck(models, found.se) if found.se else None
     except (LeadscoreError, KeyError):  # a run whose predictions are gone, or are not as a run leaves them
         return None

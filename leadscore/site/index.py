@@ -93,6 +93,7 @@ def _render(view: View, chunk: Sequence[Group], places: Sequence[str], number: i
     page = render_page(
         "index.html.j2",
         scripts=("index.js",),
+        styles=("index.css",),
         groups=[_shown(group) for group in chunk],
         n=sum(len(group.runs) for group in chunk),
         counts=_counts(rows),
@@ -122,7 +123,8 @@ def _counts(rows: Sequence[Listed]) -> list[tuple[str, int]]:
 def _shown(group: Group) -> dict[str, Any]:
     """Return a group with what its first line says of all its runs."""
     runs = group.runs
-    measured = [row for row in runs if row.is_measured]
+    # Of several sets of validation rows no run is the best of all.
+    measured = group.family.runs if group.family else [row for row in runs if row.is_measured and group.sets == 1]
     best = max(measured, key=lambda row: row.auc or 0.0, default=None)
     alike = [each for each in runs[0].overrides if all(each in row.overrides for row in runs)]
     return {
@@ -131,12 +133,14 @@ def _shown(group: Group) -> dict[str, Any]:
         "sets": group.sets,
         "runs": runs,
         "best": best,
+        "chosen_from": len(measured),
         "counts": _counts(runs),
         "models": list(dict.fromkeys(row.model for row in runs if row.model)),
         "features": list(dict.fromkeys(row.features for row in runs if row.features)),
         "problems": sum(any(result == "problem" for _, result, _ in row.speaking) for row in runs),
         "ended": max((row.ended for row in runs), default=""),
         "own": {row.run_id: [each for each in row.overrides if each not in alike] for row in runs},
+        "notes": runs[0].notes if len({row.notes for row in runs}) == 1 else "",
     }
 
 

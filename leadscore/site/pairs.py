@@ -26,7 +26,7 @@ class Pair:
 
 
 def wanted_pairs(rows: Sequence[Listed], entries: Sequence[Entry], newest: int) -> list[Pair]:
-    """Return the pairs to draw, each once.
+    """Return the pairs to draw, each once, whichever of the two is A.
 
     Each of the newest measured runs stands against the champion where that was measured on the same rows, else against
     the run before it on these rows that is not of the same sweep; each champion against the one that it replaced.
@@ -42,9 +42,9 @@ def wanted_pairs(rows: Sequence[Listed], entries: Sequence[Entry], newest: int) 
     """
     measured = {row.run_id: row for row in rows if row.is_measured}
     champion = measured.get(entries[-1].run_id) if entries else None
-    found: dict[tuple[str, str], Pair] = {}
+    found: dict[frozenset[str], Pair] = {}
     for pair in [*_promotions(entries[-PROMOTIONS:], measured), *_newest(list(measured.values()), champion, newest)]:
-        found.setdefault((pair.a, pair.b), pair)
+        found.setdefault(frozenset((pair.a, pair.b)), pair)
     return list(found.values())
 
 

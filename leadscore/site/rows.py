@@ -1,6 +1,5 @@
 """What the index says of one run, read from its folder once and kept for as long as its files stay as they are."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,13 +9,14 @@ from leadscore.errors import RecordError
 from leadscore.record import Run
 from leadscore.record.row import INTERRUPTED
 from leadscore.record.shelf import CHECKS, CONFIG, IDENTITY, METRICS, PREDICTIONS, REPORT, WINDOWS, is_at_work
+from leadscore.site.version import digest
 
-__all__ = ["DAMAGED", "Listed", "fingerprint", "listed"]
+__all__ = ["DAMAGED", "Listed", "fingerprint", "listed", "stamp"]
 
 DAMAGED = "damaged"
 SWEEP = "multirun.yaml"  # Hydra's, in the folder of a sweep
 OVERRIDES = Path(".hydra") / "overrides.yaml"
-DECIDING = (IDENTITY, CONFIG, WINDOWS, CHECKS, METRICS, PREDICTIONS, REPORT, str(OVERRIDES))
+DECIDING = (IDENTITY, CONFIG, WINDOWS, CHECKS, METRICS, PREDICTIONS, str(OVERRIDES))
 LONGEST = 240  # characters of a note or a reason; the run's own page has them whole
 SPEAKING = ("problem", "note")
 
@@ -84,16 +84,18 @@ class Listed:
 
 def fingerprint(run: Run) -> str:
     """Return what moves when a file that a page is drawn from does: sizes and times, no content is read."""
-    parts = []
-    for name in DECIDING:
-        try:
-            stat = (run.folder / name).stat()
-        except OSError:
-            parts.append(f"{name} -")
-            continue
-        parts.append(f"{name} {stat.st_size} {stat.st_mtime_ns}")
     busy = is_at_work(run.folder) if run.identity.get("status") == "running" else False
-    return hashlib.sha256("\n".join([str(run.folder), *parts, str(busy)]).encode()).hexdigest()
+    has_report = (run.folder / REPORT).is_file()
+    return digest(str(run.folder), *(stamp(run.folder / name) for name in DECIDING), f"{busy} {has_report}")
+
+
+def stamp(path: Path) -> str:
+    """Return a file's size and time, "-" where there is none."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return "-"
+    return f"{stat.st_size} {stat.st_mtime_ns}"
 
 
 def listed(run: Run) -> Listed:

@@ -70,13 +70,15 @@ def _with_default_verb(line: list[str], parser: Parser) -> list[str]:
 
 
 def _with_page(line: list[str]) -> list[str]:
-    """Let `--html` take the next word only where it names a page, as in `--html A B` it does not.
+    """Let `diff --html` take the next word only where it names a page, as in `diff --html A B` it does not.
 
     Examples
     --------
     >>> _with_page(["diff", "--html", "a", "b"]), _with_page(["diff", "a", "b", "--html", "c.html"])
     (['diff', '--html=', 'a', 'b'], ['diff', 'a', 'b', '--html', 'c.html'])
     """
+    if line[:1] != ["diff"]:
+        return line
     pairs = zip(line, [*line[1:], ""], strict=True)
     return [f"{word}=" if word == "--html" and not after.endswith((".html", ".htm")) else word for word, after in pairs]
 

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from pathlib import Path
 
-from leadscore.errors import ConfigError
+from leadscore.errors import ConfigError, RecordError
 from leadscore.record import open_run
 from leadscore.site import NEWEST, Built, build_site
 from leadscore.verbs.say import say, say_json, say_pairs
@@ -17,6 +17,10 @@ NAMED = 10  # pages of a kind
 
 def report(arguments: Namespace) -> int:
     """Make the site or draw one page; 1 when a page could not be drawn."""
+    if arguments.plugin:
+        from leadscore.pipeline import load_plugins
+
+        load_plugins(arguments.plugin)
     if arguments.names:
         return _one(arguments)
     newest = NEWEST if arguments.newest is None else arguments.newest
@@ -39,6 +43,8 @@ def report(arguments: Namespace) -> int:
 
 def _one(arguments: Namespace) -> int:
     """Draw a run's page into its folder, or where `--out` says."""
+    from jinja2 import TemplateError
+
     from leadscore.record.shelf import REPORT
     from leadscore.report import render_run
 
@@ -48,7 +54,12 @@ def _one(arguments: Namespace) -> int:
     path = Path(arguments.out) if arguments.out else run.folder / REPORT
     if path.is_dir():
         path /= f"{run.run_id}.html"
-    write_all({path: render_run(run)})
+    try:
+        page = render_run(run)
+    except (AttributeError, KeyError, TypeError, ValueError, TemplateError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise RecordError(f"{run.folder}: its files are not as a run leaves them ({said})") from None
+    write_all({path: page})
     if arguments.json:
         say_json({"run_id": run.run_id, "page": str(path)})
     else:

@@ -9,7 +9,18 @@ from typing import Any, NoReturn
 
 from leadscore.errors import did_you_mean
 
-__all__ = ["ANY", "DOORS", "ROOTS", "Parser", "add_group", "add_json", "add_repeats", "add_roots", "add_verb"]
+__all__ = [
+    "ANY",
+    "DOORS",
+    "ROOTS",
+    "Parser",
+    "add_group",
+    "add_json",
+    "add_plugins",
+    "add_repeats",
+    "add_roots",
+    "add_verb",
+]
 
 ROOTS = ("outputs", "multirun")  # where runs lie unless --root says otherwise
 DOORS = {"train": "python -m leadscore.train (or leadscore-train)", "score": "python -m leadscore.score"}
@@ -102,6 +113,11 @@ def add_roots(parser: Parser) -> None:
 def add_repeats(parser: Parser) -> None:
     """Add what a verb needs that reads a run's data again: `--data-dir` and `--plugin`."""
     parser.add_argument("--data-dir", metavar="DIR", help="where the data lie now (default: as recorded)")
+    add_plugins(parser)
+
+
+def add_plugins(parser: Parser, used_by: str = "run") -> None:
+    """Add `--plugin`: a record's own list of modules is never imported."""
     parser.add_argument(
-        "--plugin", action="append", metavar="MODULE", help="a module that the run used, may be repeated"
+        "--plugin", action="append", metavar="MODULE", help=f"a module that the {used_by} used, may be repeated"
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from leadscore.verbs.syntax import add_json, add_repeats, add_roots, add_verb
+from leadscore.verbs.syntax import add_json, add_plugins, add_repeats, add_roots, add_verb
 
 __all__ = ["add_run_verbs"]
 
@@ -79,6 +79,7 @@ def _report(group: Any) -> None:
         metavar="N",
         help="set the N newest runs against the champion or the run before, and draw their missing reports (10)",
     )
+    add_plugins(report)
     add_json(report)
 
 
@@ -147,4 +148,4 @@ def _resume(group: Any) -> None:
         overrides="OVERRIDEs change how the jobs are gone through, not what they are: sweep.timeout=2h\n"
         "hydra/launcher=parallel compute.workers=2.",
     )
-    resume.add_argument("--plugin", action="append", metavar="MODULE", help="a module that the sweep used")
+    add_plugins(resume, "sweep")

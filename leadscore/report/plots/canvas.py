@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["COLOURS", "HOVER", "NARROW", "WIDE", "can_draw", "draw", "plain_axes", "shortened"]
 
 NARROW = (400, 290)  # pixels; two stand side by side on a desk, one fills a phone
-WIDE = (560, 260)
+WIDE = (480, 260)
 HOVER = "hover"  # the gid of a collection whose points are named
 COLOURS = {name: colour.light for name, colour in PALETTE.items()}  # for matplotlib: color=COLOURS["blue"]
 _ROLES = {colour.light: name for name, colour in PALETTE.items()}
@@ -94,9 +94,9 @@ def _painted(paint: "Callable[[Figure], None]", size: tuple[int, int]) -> str:
         rcdefaults()  # whatever a user's matplotlibrc says
         rcParams.update(_style())
         figure = Figure(figsize=(size[0] / _POINTS, size[1] / _POINTS), dpi=_POINTS, layout="constrained")
-        FigureCanvasSVG(figure)
+        canvas = FigureCanvasSVG(figure)
         paint(figure)
-        figure.savefig(out, format="svg", transparent=True, metadata={"Date": None})
+        canvas.print_svg(out, metadata={"Date": None})  # type: ignore[no-untyped-call] # savefig draws everything twice
     return out.getvalue()
 
 
@@ -133,6 +133,8 @@ def _style() -> Any:
         "axes.labelcolor": ink,
         "axes.titlecolor": ink,
         "axes.edgecolor": soft,
+        "axes.facecolor": "none",
+        "figure.facecolor": "none",
         "axes.prop_cycle": cycler(color=[COLOURS[name] for name in SERIES]),
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -170,7 +172,8 @@ def _svg(picture: Picture, drawn: str, hover: Sequence[str]) -> str:
     key = picture.key
     names = {old: f"{key}-{number}" for number, old in enumerate(dict.fromkeys(referred))}
     body = re.sub(r"<[^>]*>", lambda tag: _tag(tag[0], names), body)  # never a text, which may be a user's
-    body = re.sub(r"\s*\n\s*(?=<)", "\n", body)
+    body = re.sub(r'<path [^>]*style="fill: none"/>', "", body)  # grounds that nobody sees
+    body = re.sub(r"<g>\s*</g>", "", re.sub(r"\s*\n\s*(?=<)", "\n", body))
     width, height = view[1].split()[2:]
     return (
         f'<svg role="img" aria-labelledby="{key}-title {key}-said" viewBox="{view[1]}" width="{width}" '

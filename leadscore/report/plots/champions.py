@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, draw, plain_axes, shortened
+from leadscore.report.plots.canvas import COLOURS, NARROW, draw, plain_axes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,16 +44,16 @@ def champions_picture(reigns: Sequence[Reign], last: datetime) -> Picture:
         for reign in reigns:
             at = runs.index(reign.run_id)
             mark, colour = MARKS[reign.how]
-            start, end = date2num(reign.start), date2num(reign.end or last)
+            start, end = (date2num(each) for each in (reign.start, reign.end or last))  # type: ignore[no-untyped-call]
             axes.plot([start, end], [at, at], color=COLOURS["blue"], linewidth=6)
-            axes.plot([start], [at], mark, color=COLOURS[colour], markersize=9)
+            axes.plot([start], [at], mark, color=COLOURS[colour], markeredgecolor=COLOURS["paper"], markersize=9)
         for at, run_id in enumerate(runs):
-            axes.text(0, at - 0.28, f"{run_id}  {shortened(names[run_id], 36)}", transform=beside, fontsize=10)
+            axes.text(0, at - 0.28, f"{run_id}  {shortened(names[run_id], 30)}", transform=beside, fontsize=10)
         axes.set_ylim(len(runs) - 0.5, -0.75)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
         margin = (last - first) * 0.02
-        axes.set_xlim(date2num(first - margin), date2num(last + margin))
+        axes.set_xlim(*(date2num(each) for each in (first - margin, last + margin)))  # type: ignore[no-untyped-call]
         locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
@@ -65,6 +65,5 @@ def champions_picture(reigns: Sequence[Reign], last: datetime) -> Picture:
         "",
         f"{said}.",
         note="Circle: promoted. Triangle: came back by a rollback. Cross: promoted although the gate said no.",
-        wide=True,
     )
-    return draw(picture, paint, (560, 70 + ROW * len(runs)))
+    return draw(picture, paint, (NARROW[0], 70 + ROW * len(runs)))

@@ -163,7 +163,7 @@ def lift(of: Ranking) -> Picture:
     return draw(
         Picture(
             "lift",
-            "Lift: how much better than calling at random",
+            "Lift over calling at random",
             of.rows,
             f"The likeliest 10% convert {_at(curve, 0.1, '{:.2f}')} times as often as all leads, the likeliest half "
             f"{_at(curve, 0.5, '{:.2f}')} times; the base rate is {of.base_rate:.1%}.",

@@ -40,7 +40,7 @@ def calibration(bins: Sequence[Bin], rows: str, error: str) -> Picture:
     return draw(
         Picture(
             "calibration",
-            "Calibration: does what is said come true?",
+            "Calibration",
             rows,
             f"{said}within the 95% interval of the share that converted. The lowest bin says {bins[0].said:.1%} and "
             f"{bins[0].came:.1%} converted; the highest says {bins[-1].said:.1%} and {bins[-1].came:.1%} converted.",
@@ -76,10 +76,12 @@ def distribution(fold: "pd.DataFrame", cuts: Mapping[str, float], rows: str) -> 
             axes.stairs(shares[name], edges, color=COLOURS[colour], fill=True, alpha=0.25)
             axes.stairs(shares[name], edges, color=COLOURS[colour], linewidth=1.5, label=f"{name} (n = {n:,})")
         height = axes.get_ylim()[1]
-        for band, least in cuts.items():
+        free = 0.0  # up to here letters stand
+        for band, least in sorted(cuts.items(), key=lambda cut: cut[1]):
             if 0 < least < top:
                 axes.axvline(least, color=COLOURS["line"], linewidth=1)
-            if least < top:
+            if free <= least < top:
+                free = least + top * 0.05
                 axes.text(least + top * 0.008, height * 0.99, band, color=COLOURS["soft"], va="top", fontsize=10)
         axes.set_xlim(0, top)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")

@@ -19,7 +19,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     PURGED: {"facecolor": "none", "edgecolor": COLOURS["soft"], "hatch": "////", "linewidth": 0.8},
     VALID: {"facecolor": (COLOURS["vermilion"], 0.3), "edgecolor": COLOURS["vermilion"], "linewidth": 1},
     SEALED: {"facecolor": "none", "edgecolor": COLOURS["purple"], "hatch": "xxxx", "linewidth": 0.8},
-    LATE: {"facecolor": "none", "edgecolor": COLOURS["soft"], "hatch": "....", "linewidth": 0.8},
+    LATE: {"facecolor": "none", "edgecolor": COLOURS["soft"], "hatch": "---", "linewidth": 0.8},
 }
 
 
@@ -38,7 +38,12 @@ def timeline(windows: Mapping[str, Any]) -> Picture:
     end = _instant(windows["data_end"])
     spans = [_spans(fold) for fold in folds]
     seal = windows["seal"]
-    after = [Span(SEALED, _instant(seal["start"]), _instant(seal["end"]))] if seal else []
+    after = []
+    if seal:
+        start = _instant(seal["start"])
+        free = max(span.stop for line in spans for span in line)
+        after = [Span(PURGED, free, start)] if start > free else []
+        after.append(Span(SEALED, start, _instant(seal["end"])))
     free = max(span.stop for line in [*spans, after] for span in line)
     late = [Span(LATE, free, end)] if end > free else []
 
@@ -52,6 +57,8 @@ def timeline(windows: Mapping[str, Any]) -> Picture:
         _dates(axes[-1])
 
     rest = [*after, *late]
+    any_purged = any(span.what == PURGED for line in [*spans, rest] for span in line)
+    purged = " Purged: the outcome reaches into what comes next." if any_purged else ""
     lines = [[*spans[0], *rest]] if len(folds) == 1 else [*spans, *([rest] if rest else [])]
     rows = len(lines)
     height = (240 if periods else 70) + 26 * rows
@@ -71,7 +78,7 @@ def timeline(windows: Mapping[str, Any]) -> Picture:
                 (each["start"][:10], each["end"][:10], f"{each['rows']:,}", f"{each['positives']:,}", _rate(each))
                 for each in periods
             ],
-            note="By the instant of the score (as_of). Purged: the outcome reaches into validation.",
+            note=f"By the instant of the score (as_of).{purged}",
         ),
         paint,
         (WIDE[0], height),

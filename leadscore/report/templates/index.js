@@ -4,8 +4,8 @@ const table = document.getElementById("runs");
 if (table) {
   const heads = [...table.tHead.rows[0].cells];
   const groups = [...table.tBodies].map((body) => {
-    const sweep = body.classList.contains("sweep");
-    return { body, head: sweep ? body.rows[0] : null, rows: [...body.rows].slice(sweep ? 1 : 0), open: !sweep };
+    const about = [...body.rows].filter((row) => row.classList.contains("whole-sweep"));
+    return { body, about, head: about[0], rows: [...body.rows].slice(about.length), open: about.length === 0 };
   });
   const shown = (cell) => (cell.firstElementChild || cell).textContent.trim();
   const made = (name, values) => Object.assign(document.createElement(name), values);
@@ -66,7 +66,7 @@ if (table) {
   const clear = made("button", { type: "button", textContent: "Show all" });
   controls.append(clear);
   for (const group of groups) {
-    group.about = group.head ? group.head.cells[0].textContent.toLowerCase() : "";
+    group.name = group.head ? group.head.cells[0].textContent.toLowerCase() : "";
     group.texts = group.rows.map((row) => row.textContent.toLowerCase());
   }
   const status = document.getElementById("shown");
@@ -79,13 +79,13 @@ if (table) {
     for (const group of groups) {
       let matching = 0;
       group.rows.forEach((row, place) => {
-        const matches = words.every((word) => group.texts[place].includes(word) || group.about.includes(word))
+        const matches = words.every((word) => group.texts[place].includes(word) || group.name.includes(word))
           && chosen.every((choice) => shown(row.cells[choice.column]) === choice.field.value);
         row.hidden = !matches || !(group.open || filtered);
         matching += matches;
       });
       if (group.head) {
-        group.head.hidden = matching === 0;
+        for (const row of group.about) row.hidden = matching === 0;
         group.button.setAttribute("aria-expanded", String(group.open || filtered));
         group.button.disabled = filtered;
       }
