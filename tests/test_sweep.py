@@ -262,4 +262,4 @@ def test_a_value_is_made_once_and_never_kept_after_a_failure():
 
 
 def test_a_sweep_without_jobs_leaves_nothing():
-    Sweep(Command([], None, [])).close()
+    Sweep(Command([], None), print).close()
