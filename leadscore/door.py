@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -21,18 +22,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from leadscore.config.checks import without_hydra
-from leadscore.config.command import Grid, named_plugins, parse_command
+from leadscore.config.command import Grid, check_each, named_plugins, parse_command
 from leadscore.config.compose import compose_tree, config_loader, group_choices, register_configs
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.safety import unsafe_parts
 from leadscore.config.secrets import secret_parts
-from leadscore.config.sweeps import MOST
+from leadscore.config.sweeps import MOST, SWEEPER
 from leadscore.errors import ConfigError, LeadscoreError, raise_all
 
 __all__ = ["Door", "open_door", "task_of"]
-
-MANY = 50  # jobs whose check is worth a word to whoever waits
 
 
 class Jobs(Protocol):
@@ -95,28 +94,28 @@ def open_door(door: Door[C]) -> None:
         if arguments.help:
             print(help_text(door, arguments))  # noqa: T201
             return
-        jobs = [] if _only_asks(arguments) else check_command(door, arguments)
-        if jobs and all(config.validate_only for _, config in jobs):  # no run, so no folder and no log either
-            for _, config in jobs:
+        configs = [] if _only_asks(arguments) else check_command(door, arguments)
+        if configs and all(config.validate_only for config in configs):  # no run, so no folder and no log either
+            for config in configs:
                 door.job(config, None)
             return
         register_configs()
-        with _stoppable(), _sweeping(door, arguments, jobs):
+        with _stoppable(), _sweeping(door, arguments):
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=door.name)(_task(door))()
     except LeadscoreError as error:
         sys.exit(f"leadscore: {error}")
 
 
 @contextmanager
-def _sweeping(door: Door[C], arguments: Any, jobs: Sequence[tuple[list[str], C]]) -> Iterator[None]:
+def _sweeping(door: Door[C], arguments: Any) -> Iterator[None]:
     """Let our launchers do the jobs of a sweep; leave with 1 when one of them came to nothing."""
-    if not (arguments.multirun and jobs and door.sweeps):
+    if not (arguments.multirun and door.sweeps) or _only_asks(arguments):
         yield
         return
     from leadscore.sweeps.launcher import sweeping
     from leadscore.sweeps.sweep import Command
 
-    with sweeping(Command(list(arguments.overrides), arguments.config_dir, cast("Any", jobs))) as sweep:
+    with sweeping(Command(list(arguments.overrides), arguments.config_dir), cast("Any", door.check)) as sweep:
         yield
     if sweep.unfinished:
         sys.exit(f"leadscore: {len(sweep.unfinished):,} of {len(sweep.jobs):,} jobs came to no result")
@@ -237,8 +236,10 @@ def _refuse_taken_folder(overrides: Sequence[str]) -> None:
             raise ConfigError(f"{override}: the folder holds a run already; a run never writes into another's folder")
 
 
-def check_command(door: Door[C], arguments: Any) -> list[tuple[list[str], C]]:
-    """Compose and check every job of a command, and return their overrides and configs; one wrong job refuses them all.
+def check_command(door: Door[C], arguments: Any) -> list[C]:
+    """Compose and check the jobs of a command, and return their configs; one wrong job refuses them all.
+
+    Where our own sweeper is to compose them, which checks them in the same way, only the first one is done here.
 
     Raises
     ------
@@ -246,29 +247,23 @@ def check_command(door: Door[C], arguments: Any) -> list[tuple[list[str], C]]:
         Saying which job it is about, when there are several.
     """
     with config_loader(arguments.config_dir) as loader:
+        check = partial(_checked, door, loader)
         if not arguments.multirun:
-            return [(list(arguments.overrides), _checked(door, arguments.overrides, loader))]
+            return [check(arguments.overrides)]
         grid = Grid(arguments.overrides, loader)
         said = f"{grid.n_jobs:,} {'job' if grid.n_jobs == 1 else 'jobs'}{' or more' if grid.is_cut else ''}"
         print(f"leadscore: {said}", file=sys.stderr)  # noqa: T201
-        jobs: list[tuple[list[str], C]] = []
-        for number, overrides in enumerate(grid):
-            try:
-                jobs.append((overrides, _checked(door, overrides, loader)))
-            except LeadscoreError as error:
-                if grid.n_jobs == 1:
-                    raise
-                which = f"job {number} of {grid.n_jobs:,} ({' '.join(overrides)})"
-                raise type(error)(f"{which}: {error}\nNo job was started.") from None
-            most = getattr(getattr(jobs[0][1], "sweep", None), "max_jobs", MOST)
-            if grid.n_jobs > most:
-                raise ConfigError(f"this command is {said}; sweep.max_jobs={most:,} allows no more: sweep over less")
-            if number == MANY:
-                print("leadscore: checking each before the first one starts ...", file=sys.stderr)  # noqa: T201
-        return jobs
+        checks = check_each(grid, grid.n_jobs, check)
+        overrides, first = next(checks)
+        most = getattr(getattr(first, "sweep", None), "max_jobs", MOST)
+        if grid.n_jobs > most:
+            raise ConfigError(f"this command is {said}; sweep.max_jobs={most:,} allows no more: sweep over less")
+        if door.sweeps and not first.validate_only and compose_tree(overrides).hydra.sweeper._target_ == SWEEPER:
+            return [first]
+        return [first, *(config for _, config in checks)]
 
 
-def _checked(door: Door[C], overrides: Sequence[str], loader: Any) -> C:
+def _checked(door: Door[C], loader: Any, overrides: Sequence[str]) -> C:
     _refuse_taken_folder(overrides)
     config = door.compose(overrides, loader)
     door.check(config)

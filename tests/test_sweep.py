@@ -27,7 +27,7 @@ from leadscore.sweeps.sweep import Command, Sweep
 from leadscore.verbs import main as verb
 from leadscore.verbs.resume import command_of
 
-SMALL = ["data.n_leads=400", "audit=off", "report=false", "compute.cache=false"]
+SMALL = ["data.n_leads=400", "audit=off", "report=false"]
 LINE = ["-m", "model=baseline,logistic", "window.horizon=20d,600d", *SMALL]  # 600d is longer than the data
 
 
@@ -238,15 +238,8 @@ def test_what_changed_since_is_said_with_the_jobs_that_it_touches():
 
 def test_runs_that_share_a_memory_are_bit_for_bit_those_that_share_nothing(tmp_path):
     def done(name: str, memory: Memory | None, *overrides: str) -> tuple[bytes, str, int]:
-        asked = [
-            "tracking=none",
-            f"tracking.root={tmp_path}",
-            "data.n_leads=400",
-            "audit=off",
-            "report=false",
-            "compute.cache=false",
-        ]
-        run(compose([*asked, "metrics.resamples=100", *overrides]), tmp_path / name, memory=memory)
+        asked = ["tracking=none", f"tracking.root={tmp_path}", "compute.cache=false", "metrics.resamples=100", *SMALL]
+        run(compose([*asked, *overrides]), tmp_path / name, memory=memory)
         recalled = json.loads((tmp_path / name / "metrics.json").read_text())["features_from_cache"]
         identity = json.loads((tmp_path / name / "identity.json").read_text())["identity"]
         return (tmp_path / name / "predictions.parquet").read_bytes(), identity, len(recalled)
@@ -269,4 +262,4 @@ def test_a_value_is_made_once_and_never_kept_after_a_failure():
 
 
 def test_a_sweep_without_jobs_leaves_nothing():
-    Sweep(Command([], None, [])).close()
+    Sweep(Command([], None), print).close()

@@ -27,7 +27,7 @@ from leadscore.times import format_duration, parse_duration, parse_instant
 if typing.TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["check_job", "check_tree", "compose_job", "typed", "without_hydra"]
+__all__ = ["check_job", "check_tree", "checked_tree", "compose_job", "typed", "without_hydra"]
 
 
 def compose_job(overrides: Sequence[str], loader: "ConfigLoader", primary: str = PRIMARY) -> DictConfig:
@@ -38,9 +38,22 @@ def compose_job(overrides: Sequence[str], loader: "ConfigLoader", primary: str =
     ConfigError
         With every problem found.
     """
+    return checked_tree(overrides, loader, lambda: compose_tree(overrides, primary), primary)
+
+
+def checked_tree(
+    overrides: Sequence[str], loader: "ConfigLoader", compose: Callable[[], DictConfig], primary: str = PRIMARY
+) -> DictConfig:
+    """Return the tree that `compose` makes of a job's overrides, secrets and foreign code refused.
+
+    Raises
+    ------
+    ConfigError
+        With every problem found.
+    """
     refuse_secret_words(overrides)
     try:
-        tree = compose_tree(overrides, primary)
+        tree = compose()
     except Exception as error:
         explained = explain_failure(error, overrides, loader, primary)
         raise type(explained)(hide_secrets(str(explained))) from None

@@ -5,8 +5,8 @@ import math
 import re
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -15,13 +15,15 @@ from hydra.errors import HydraException
 
 from leadscore.config.diagnose import explain_failure
 from leadscore.config.secrets import refuse_secret_words
-from leadscore.errors import ConfigError
+from leadscore.errors import ConfigError, LeadscoreError
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["Grid", "flags_first", "named_plugins", "parse_command", "quoted_note"]
+__all__ = ["Grid", "check_each", "flags_first", "named_plugins", "parse_command", "quoted_note"]
 
+T = TypeVar("T")
+MANY = 50  # jobs whose check is worth a word to whoever waits
 COUNTED = 1_000_000  # values of one override; whoever writes more means something else
 
 
@@ -167,3 +169,24 @@ def _choices(override: Override) -> list[str]:
     if not values:
         raise ConfigError(f"{line}: no value is in it, so there is no job")
     return [f"{override.get_key_element()}={value}" for value in values]
+
+
+def check_each(
+    jobs: Iterable[list[str]], n_jobs: int, check: Callable[[list[str]], T]
+) -> Iterator[tuple[list[str], T]]:
+    """Yield each job's overrides and what `check` makes of them; one wrong job refuses them all, by its number.
+
+    Raises
+    ------
+    LeadscoreError
+    """
+    for number, overrides in enumerate(jobs):
+        if number == MANY:
+            print("leadscore: checking each before the first one starts ...", file=sys.stderr)  # noqa: T201
+        try:
+            yield overrides, check(overrides)
+        except LeadscoreError as error:
+            if n_jobs == 1:
+                raise
+            which = f"job {number} of {n_jobs:,} ({' '.join(overrides)})"
+            raise type(error)(f"{which}: {error}\nNo job was started.") from None

@@ -16,7 +16,7 @@ from leadscore.config.paths import CONF
 from leadscore.config.plus import PlusSearchPath, register_plus
 from leadscore.config.schema import SCHEMAS, Config
 from leadscore.config.score_schema import ComposedScore
-from leadscore.config.sweeps import LAUNCHERS
+from leadscore.config.sweeps import CHOICES
 from leadscore.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -42,15 +42,16 @@ def register_schema(group: str, name: str, schema: type) -> None:
 
 
 def register_configs() -> None:
-    """Make the schema, the `+` of feature sets, our launchers and our resolvers known to Hydra and OmegaConf."""
+    """Make the schema, the `+` of feature sets, our plugins and our resolvers known to Hydra and OmegaConf."""
     ConfigStore.instance().store(group="schema", name=PRIMARY, node=Config)
     ConfigStore.instance().store(group="schema", name=SCORE, node=ComposedScore)
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             register_schema(group, name, schema)
     register_plus()
-    for name, launcher in LAUNCHERS.items():
-        ConfigStore.instance().store(group="hydra/launcher", name=name, node=launcher, provider="leadscore")
+    for group, plugins in CHOICES.items():
+        for name, plugin in plugins.items():
+            ConfigStore.instance().store(group=group, name=name, node=plugin, provider="leadscore")
     OmegaConf.register_new_resolver("run_token", lambda: secrets.token_hex(4), use_cache=True, replace=True)
 
 

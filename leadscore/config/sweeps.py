@@ -1,12 +1,13 @@
-"""The config's `sweep` node, and the launchers of ours as Hydra's `hydra/launcher` choices."""
+"""The config's `sweep` node, and our launchers and sweeper as choices of Hydra's groups."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from leadscore.config.fields import duration, number
 
-__all__ = ["LAUNCHER", "LAUNCHERS", "MOST", "SweepConfig"]
+__all__ = ["CHOICES", "LAUNCHER", "MOST", "SWEEPER", "SweepConfig"]
 
-LAUNCHER = "hydra_plugins.leadscore.SweepLauncher"  # Hydra takes launchers of that package alone
+LAUNCHER = "hydra_plugins.leadscore.SweepLauncher"  # Hydra takes plugins of that package alone
+SWEEPER = "hydra_plugins.leadscore.GridSweeper"
 MOST = 1_000  # jobs of one command, where nobody says otherwise
 
 
@@ -37,4 +38,17 @@ class ParallelLauncher:
     threads: int | None = None  # of each; null: 1, or where `jobs` is given, the cores divided among them
 
 
-LAUNCHERS = {"sequential": SequentialLauncher, "parallel": ParallelLauncher}
+@dataclass
+class GridSweeper:
+    """Every combination of the values that are swept over, all of them checked before the first one starts."""
+
+    _target_: str = SWEEPER
+    max_batch_size: int | None = None  # jobs that are launched at once; null: all
+    params: dict[str, str] | None = field(default=None)  # Hydra's own sweeper has it; values stand on the command line
+
+
+# Hydra's group -> choice -> its config.
+CHOICES: dict[str, dict[str, type]] = {
+    "hydra/launcher": {"sequential": SequentialLauncher, "parallel": ParallelLauncher},
+    "hydra/sweeper": {"grid": GridSweeper},
+}

@@ -38,6 +38,8 @@ class Job:
         From being handed to a process to its end.
     value : float or None
         Its AUC, which a sweeper that searches is told.
+    tree : bytes
+        What Hydra composed of it, from `worker.packed`; empty where the process is to do that.
     """
 
     number: int
@@ -50,6 +52,7 @@ class Job:
     reason: str = ""
     seconds: float = 0.0
     value: float | None = None
+    tree: bytes = field(default=b"", repr=False)
     key: str = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,11 +1,14 @@
-"""What Hydra calls when a command has `-m`: our launchers, `hydra/launcher=sequential` and `parallel`."""
+"""What Hydra calls when a command has `-m`: our sweeper, and the launchers `sequential` and `parallel`."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
@@ -13,14 +16,15 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from leadscore.config.sweeps import LAUNCHER
+from leadscore.config.schema import Config
+from leadscore.config.sweeps import LAUNCHER, SWEEPER
 from leadscore.errors import ConfigError, LeadscoreError
 from leadscore.sweeps.cores import share_out
 from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.sweep import Command, Sweep
 from leadscore.sweeps.worker import Setup
 
-__all__ = ["SweepLauncher", "sweeping"]
+__all__ = ["GridSweeper", "SweepLauncher", "sweeping"]
 
 
 class SweepLauncher(Launcher):
@@ -60,6 +64,26 @@ class SweepLauncher(Launcher):
         return [_returned(job) for job in jobs]
 
 
+class GridSweeper(BasicSweeper):
+    """Hydra's own sweeper, but that every job is checked before the first one starts, and composed once for both."""
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Do every combination."""
+        assert self.hydra_context is not None
+        loader, sweep = self.hydra_context.config_loader, SweepLauncher.sweep
+        if sweep is not None:
+            parsed = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
+            (jobs,) = self.split_arguments(parsed, None)
+            try:
+                sweep.check(loader, self.config, jobs)
+            except LeadscoreError as error:
+                sys.exit(f"leadscore: {error}")
+        return super().sweep(arguments)
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Do nothing: `sweep` has checked more, and said what is wrong in our words."""
+
+
 def _returned(job: Job) -> JobReturn:
     value = float("nan") if job.value is None else job.value
     done = JobReturn(overrides=list(job.overrides), status=JobStatus.COMPLETED, task_name="train")
@@ -68,26 +92,27 @@ def _returned(job: Job) -> JobReturn:
 
 
 def _register() -> None:
-    """Make `SweepLauncher` known under the name that its config has.
+    """Make our plugins known under the names that their configs have.
 
-    Hydra accepts launchers of the package `hydra_plugins` alone, and imports all of that package for every application
+    Hydra accepts plugins of the package `hydra_plugins` alone, and imports all of that package for every application
     of an environment. Ours is put there by the door that means it, when it is meant.
     """
     plugins = Plugins.instance()  # looks into the package first, if there is one
-    package, module, name = LAUNCHER.split(".")
+    package, module, _ = LAUNCHER.split(".")
     if package not in sys.modules:
         sys.modules[package] = ModuleType(package)
     setattr(sys.modules[package], module, sys.modules[__name__])
     sys.modules[f"{package}.{module}"] = sys.modules[__name__]
-    SweepLauncher.__module__, SweepLauncher.__qualname__ = f"{package}.{module}", name
-    plugins.register(SweepLauncher)
+    for name, plugin in ((LAUNCHER, SweepLauncher), (SWEEPER, GridSweeper)):
+        plugin.__module__, _, plugin.__qualname__ = name.rpartition(".")
+        plugins.register(plugin)
 
 
 @contextmanager
-def sweeping(command: Command) -> Iterator[Sweep]:
+def sweeping(command: Command, check: Callable[[Config], Any]) -> Iterator[Sweep]:
     """Let Hydra find the launchers; at the end, however it comes, the sweep's table is shown."""
     _register()
-    SweepLauncher.sweep = Sweep(command)
+    SweepLauncher.sweep = Sweep(command, check)
     try:
         for override in command.overrides:
             key, _, folder = override.partition("=")

@@ -94,7 +94,7 @@ class Process:
         """Be told a job."""
         self.job, self._since = job, time.monotonic()
         job.status = "running"
-        order = Order(job.number, job.overrides, tuple(job.config.plugins), candidates)
+        order = Order(job.number, job.overrides, tuple(job.config.plugins), candidates, job.tree)
         with suppress(OSError):
             self.connection.send(order)
 

@@ -2,14 +2,17 @@
 
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from leadscore import __version__
+from leadscore.config.checks import check_tree, checked_tree
+from leadscore.config.command import check_each
 from leadscore.config.schema import Config
+from leadscore.config.sets import chosen_sets
 from leadscore.errors import LeadscoreError, RecordError
 from leadscore.memory import Memory
 from leadscore.record.find import read_run, run_folders
@@ -26,7 +29,7 @@ from leadscore.sweeps.outcome import Group, Luck, Measured, grouped, luck, measu
 from leadscore.sweeps.process import Process
 from leadscore.sweeps.progress import Progress
 from leadscore.sweeps.show import show_sweep
-from leadscore.sweeps.worker import Setup
+from leadscore.sweeps.worker import Setup, packed
 
 __all__ = ["Command", "Stopped", "Sweep"]
 
@@ -57,13 +60,10 @@ class Command:
     overrides : list of str
         As written.
     config_dir : str or None
-    jobs : list of (list of str, Config)
-        What the door made of it: each job's overrides and checked config.
     """
 
     overrides: list[str]
     config_dir: str | None
-    jobs: list[tuple[list[str], Config]]
 
 
 class Sweep:
@@ -72,10 +72,13 @@ class Sweep:
     Parameters
     ----------
     command : Command
+    check : callable
+        Refuses of a job's config what can be refused before any data are read.
     """
 
-    def __init__(self, command: Command) -> None:
-        self.command = command
+    def __init__(self, command: Command, check: Callable[[Config], Any]) -> None:
+        self.command, self._check = command, check
+        self._checked: dict[tuple[str, ...], tuple[Config, bytes]] = {}
         self.jobs: list[Job] = []
         self.results: dict[int, Measured] = {}
         self.started = datetime.now(UTC)
@@ -90,6 +93,24 @@ class Sweep:
         if self._folder is None:
             self._folder = SweepFolder(path, self.command.overrides)
         return self._folder
+
+    def check(self, loader: Any, master: Any, jobs: Sequence[Sequence[str]]) -> None:
+        """Let Hydra compose all jobs, and refuse all of them if one is wrong.
+
+        Raises
+        ------
+        LeadscoreError
+            Saying which job it is about.
+        """
+
+        def checked(overrides: list[str]) -> tuple[Config, bytes]:
+            tree = checked_tree(overrides, loader, lambda: loader.load_sweep_config(master, overrides))
+            config = check_tree(tree, chosen_sets(tree.hydra))
+            self._check(config)
+            return config, packed(tree)
+
+        for overrides, found in check_each(map(list, jobs), len(jobs), checked):
+            self._checked[tuple(overrides)] = found
 
     @property
     def unfinished(self) -> list[Job]:
@@ -145,15 +166,11 @@ class Sweep:
         return batch
 
     def _job(self, setup: Setup, number: int, overrides: Sequence[str]) -> Job:
-        """Return a job with its config: the one that the door has checked, where the sweeper asks for the same."""
-        known = self.command.jobs[number] if number < len(self.command.jobs) else None
-        if known is not None and sorted(known[0]) == sorted(overrides):
-            config = known[1]
-        else:
-            from leadscore.config.checks import check_tree
-
-            config = check_tree(setup.loader.load_sweep_config(setup.master, list(overrides)))
-        return Job(number, tuple(overrides), config, named_of(config, self._memory))
+        """Return a job as it was checked."""
+        if tuple(overrides) not in self._checked:  # of a sweeper that searches
+            self.check(setup.loader, setup.master, [overrides])
+        config, tree = self._checked.pop(tuple(overrides))
+        return Job(number, tuple(overrides), config, named_of(config, self._memory), tree=tree)
 
     def _recorded(self, folder: SweepFolder) -> Recorded:
         """Return what was run before, after settling what a killed sweep left in this folder."""

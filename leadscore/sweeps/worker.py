@@ -6,9 +6,11 @@ and all that it has started.
 
 import logging
 import os
+import pickle
 import signal
 import sys
 import traceback
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, Protocol
 
-__all__ = ["SAID", "Bench", "Order", "Setup", "claim", "main", "said_into"]
+__all__ = ["SAID", "Bench", "Order", "Setup", "claim", "main", "packed", "said_into"]
 
 SAID = "terminal.log"  # in a job's folder: what it would have shown in the terminal
 
@@ -34,12 +36,24 @@ class Setup:
 
 @dataclass(frozen=True)
 class Order:
-    """One job to do, unless it is one of the `candidates` (identity to run_id)."""
+    """One job to do, unless it is one of the `candidates` (identity to run_id).
+
+    Attributes
+    ----------
+    tree : bytes
+        What Hydra has composed of the overrides, from `packed`; empty where that is yet to be done.
+    """
 
     number: int
     overrides: tuple[str, ...]
     plugins: tuple[str, ...]
     candidates: dict[str, str]
+    tree: bytes = b""
+
+
+def packed(tree: Any) -> bytes:
+    """Return a composed tree in few bytes: a sweep holds one for each job."""
+    return zlib.compress(pickle.dumps(tree), 1)
 
 
 class Bench(Protocol):
@@ -140,7 +154,10 @@ class _Training:
         from hydra.core.hydra_config import HydraConfig
         from omegaconf import open_dict, read_write
 
-        tree = self.setup.loader.load_sweep_config(self.setup.master, list(order.overrides))
+        if order.tree:
+            tree = pickle.loads(zlib.decompress(order.tree))  # noqa: S301 (the command's own, over its own pipe)
+        else:
+            tree = self.setup.loader.load_sweep_config(self.setup.master, list(order.overrides))
         with open_dict(tree), read_write(tree):
             tree.hydra.job.id = str(order.number)
             tree.hydra.job.num = order.number
