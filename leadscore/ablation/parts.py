@@ -49,6 +49,9 @@ def parts_to_ablate(run: "Run", config: Config, columns: list[str], by: str) -> 
         else:
             notes.append(f"set '{name}' brings no feature that the other sets do not bring")
     known = set().union(*brought.values())
+    shared = [column for column in columns if sum(column in each for each in brought.values()) > 1]
+    if shared:
+        notes.append(f"several sets bring {', '.join(shared)}: without any one of them these stay in")
     alone = {column: [column] for column in columns if column not in known}
     if alone:
         notes.append(f"no set brings {', '.join(alone)}: each stands by itself")

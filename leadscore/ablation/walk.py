@@ -79,9 +79,8 @@ def ablate_run(
     _refuse_other_predictions(run, full)
     variants = {(name, way): columns for name, way, columns in _variants(parts, list(dataset.X.columns))}
     measured = {key: lab.measure(key, columns) for key, columns in variants.items()}
-    looks, earlier = _enter(
-        run, root, [variants[key] for key, each in measured.items() if each.predictions is not None]
-    )
+    seen = [variants[key] for key, each in measured.items() if each.predictions is not None]
+    looks, earlier = _enter(run, root, [each for each in seen if 0 < len(each) < dataset.X.shape[1]])
     base = lab.predictions([])
     against = {"without": ("all", full), "alone": ("none", base)}
     verdicts = {
