@@ -6,6 +6,7 @@ its pages, and a log larger than memory can be walked part by part.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,14 @@ def write_content(folder: Path, content: str) -> None:
     _write_about(folder, {**_about(folder), "content": content})
 
 
-def open_log(folder: Path | str) -> EventLog:
+def open_log(folder: Path | str, some: tuple[int, int, int] | None = None) -> EventLog:
     """Return the log in a folder, its columns mapped and read-only; pickled, it is only the folder's name.
+
+    Parameters
+    ----------
+    folder : Path or str
+    some : tuple of int, optional
+        A part and the places of its first and last lead, as `EventLog.piece` has them: only these are opened.
 
     Raises
     ------
@@ -62,6 +69,8 @@ def open_log(folder: Path | str) -> EventLog:
     """
     folder = Path(folder)
     about = _about(folder)
+    if some is not None:
+        return _piece(folder, about, some)
     parts = tuple(
         LogPart(first_lead, _read(_offsets(folder, number))["offsets"], _read(_part(folder, number)))
         for number, first_lead in enumerate(about["first_leads"])
@@ -71,6 +80,21 @@ def open_log(folder: Path | str) -> EventLog:
     if "content" in about:
         log.__dict__["content"] = about["content"]  # where the cached property looks first
     return log
+
+
+def _piece(folder: Path, about: Any, some: tuple[int, int, int]) -> EventLog:
+    number, first, last = some
+    words = {name: _read_texts(_words(folder, place)) for place, name in enumerate(about["words"])}
+    offsets = _read(_offsets(folder, number))["offsets"]
+    part = LogPart(about["first_leads"][number], offsets, _read(_part(folder, number)))
+    begin = part.first_lead + first
+    whole = EventLog(pd.Index([], dtype="str"), (part,), words)
+    return replace(
+        whole.piece(part, first, last),
+        user_ids=_texts(_batch(folder / USER_IDS).column(0).slice(begin, last - first)),
+        folder=folder,
+        some=some,
+    )
 
 
 def _about(folder: Path) -> Any:
@@ -117,4 +141,8 @@ def _read(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
 
 
 def _read_texts(path: Path) -> pd.Index:
-    return pd.Index(_batch(path).column(0).to_pandas(), dtype="str").rename(None)
+    return _texts(_batch(path).column(0))
+
+
+def _texts(column: pa.Array) -> pd.Index:
+    return pd.Index(column.to_pandas(), dtype="str").rename(None)

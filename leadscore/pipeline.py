@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leadscore.cluster import cluster_of
 from leadscore.config.schema import Config, ModelConfig
 from leadscore.errors import ConfigError, LeadscoreError, WindowError
 from leadscore.preparing import Step, load_checked, model_table
@@ -240,8 +241,15 @@ def add_features(windows: Windows, step: Step = log.info) -> Dataset:
     audit = _audited(windows, step)  # first: it says best what is wrong with a feature
     step("building features")
     observations, compute = windows.observations.frame, windows.config.compute
-    known = _known_columns(windows)
-    table = model_table(windows.plan, windows.tables, observations, workers=compute.workers, cache=known, step=step)
+    table = model_table(
+        windows.plan,
+        windows.tables,
+        observations,
+        workers=compute.workers,
+        cache=_known_columns(windows),
+        cluster=cluster_of(compute),
+        step=step,
+    )
     tables, folds, seal = windows.tables, windows.folds, windows.seal
     return Dataset(windows.config, windows.plan, tables, windows.observations, folds, table, audit, seal)
 

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leadscore.cluster import Cluster
     from leadscore.config.schema import DataConfig
     from leadscore.features import FeatureTable, Plan
     from leadscore.features.build import ColumnCache
@@ -40,6 +42,7 @@ def model_table(
     workers: int = 1,
     cache: "ColumnCache | None" = None,
     checked: bool = False,
+    cluster: "Cluster | None" = None,
     step: Step = log.info,
 ) -> "FeatureTable":
     """Build and check the model table: the one way to it, for training and for scoring.
@@ -55,14 +58,29 @@ def model_table(
     cache : ColumnCache, optional
     checked : bool
         Whether the caller has asked `lacking_sources`.
+    cluster : Cluster, optional
+        Its workers compute what is computed lead by lead.
     step : callable, optional
         Told what is being done.
     """
     from leadscore.features import build
     from leadscore.schemas import check_table
 
-    table = build(tables, observations, plan, workers=workers, cache=cache, checked=checked)
+    if cluster is not None:
+        cluster.meet(plan)
+        tables = _sent(tables, cluster)
+    table = build(tables, observations, plan, workers=workers, cache=cache, checked=checked, pool=cluster)
     step("checking the model table")
     labels = observations["label"].set_axis(table.X.index) if "label" in observations else None
     check_table(table.X, labels, {each.name: each for each in plan.columns})
     return table
+
+
+def _sent(tables: "Tables", cluster: "Cluster") -> "Tables":
+    """Return tables whose events are sent to workers that do not see the folder they are mapped from."""
+    if tables.log is None or tables.log.folder is None or cluster.sees(tables.log.folder):
+        return tables
+    log.info("the workers do not see %s: events are sent to them", tables.log.folder)
+    sent = replace(tables, log=replace(tables.log, folder=None))
+    vars(sent)["lead_codes"] = tables.lead_codes  # a cached property: the leads are the same
+    return sent

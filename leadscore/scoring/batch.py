@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from leadscore.cluster import cluster_of
 from leadscore.config.score_schema import ScoreConfig
 from leadscore.errors import RecordError
 from leadscore.preparing import Step, load_checked, model_table
@@ -84,7 +85,13 @@ class Batch:
 
         model, serving = self.run.model, self.run.serving
         table = model_table(
-            self.gaps.plan, self.tables, rows, workers=self.config.compute.workers, checked=True, step=log.debug
+            self.gaps.plan,
+            self.tables,
+            rows,
+            workers=self.config.compute.workers,
+            checked=True,
+            cluster=cluster_of(self.config.compute),
+            step=log.debug,
         )
         X = self.gaps.filled(table.X, model.columns)
         silent = self.gaps.silent(X)
