@@ -87,8 +87,9 @@ class Cluster:
         return self._seen[folder]
 
     def _everywhere(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-        """Return what each worker answers, or the exception that it raises."""
-        return dict(self._asked(lambda: self.client.run(function, *arguments, on_error="return")))
+        """Return what each worker answers, or the exception that it raises; one that is just lost has no say."""
+        answers = self._asked(lambda: self.client.run(function, *arguments, on_error="return"))
+        return {address: said for address, said in answers.items() if not isinstance(said, OSError)}
 
     def _asked(self, question: Callable[[], Any]) -> Any:
         try:
@@ -127,23 +128,25 @@ class Cluster:
         """Wait for some of the futures, take them out, and yield their results."""
         from distributed import wait
 
+        with self.client.as_current():
+            done = self._patiently(lambda: wait(waiting, timeout=self.seconds, return_when="FIRST_COMPLETED").done)
+        for future in list(done):
+            waiting.discard(future)
+            # Long enough to fetch it; when its worker is lost meanwhile, it is computed again first.
+            result = self._patiently(lambda future=future: future.result(timeout=10 * self.seconds))
+            future.release()
+            yield result
+
+    def _patiently(self, answer: Callable[[], Any]) -> Any:
+        """Wait for an answer for as long as the scheduler has workers that may be at it."""
         alone_since = None
         while True:
             try:
-                done = wait(waiting, timeout=self.seconds, return_when="FIRST_COMPLETED").done
-                break
-            except TimeoutError:  # nothing done for so long: is anybody there?
+                return answer()
+            except TimeoutError:
                 alone_since = self._look(alone_since)
             except Exception as error:
                 raise self._said(error) from error
-        for future in list(done):
-            waiting.discard(future)
-            try:
-                result = future.result()
-            except Exception as error:
-                raise self._said(error) from error
-            future.release()
-            yield result
 
     def _look(self, alone_since: float | None) -> float | None:
         """Refuse to wait for a scheduler that is silent, or that has had no worker since it was last looked at."""
