@@ -5,6 +5,7 @@ its pages, and a log larger than memory can be walked part by part.
 """
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from leadscore.eventlog import EventLog, LogPart
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["open_log", "write_content", "write_log", "write_parts"]
+__all__ = ["open_log", "write_content", "write_log", "write_part", "write_parts", "write_rest"]
 
 ABOUT, USER_IDS = "log.json", "user_ids.arrow"
 
@@ -39,9 +40,21 @@ def write_parts(parts: Iterable[LogPart], user_ids: pd.Index, words: Mapping[str
     """Write a log as `write_log` does, each part as soon as it is made; of its content only `write_content` knows."""
     first_leads = []
     for number, part in enumerate(parts):
-        _write(_part(folder, number), part.columns)
-        _write(_offsets(folder, number), {"offsets": part.offsets})
+        write_part(folder, number, part.offsets, part.columns)
         first_leads.append(int(part.first_lead))
+    write_rest(folder, first_leads, user_ids, words)
+
+
+def write_part(folder: Path, number: int, offsets: Any, columns: Mapping[str, Any]) -> None:
+    """Write one part's arrays; each file appears whole, whoever else writes the same."""
+    for path, arrays in ((_part(folder, number), columns), (_offsets(folder, number), {"offsets": offsets})):
+        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        _write(unfinished, arrays)
+        unfinished.replace(path)
+
+
+def write_rest(folder: Path, first_leads: list[int], user_ids: pd.Index, words: Mapping[str, pd.Index]) -> None:
+    """Write what the parts share."""
     for number, name in enumerate(words):
         _write(_words(folder, number), {"words": words[name]})
     _write(folder / USER_IDS, {"user_ids": user_ids})

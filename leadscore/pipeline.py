@@ -176,7 +176,7 @@ def _observed(config: Config, step: Step) -> Windows:
 
     plan = plan_run(config)
     store = open_store(config.compute)
-    tables = load_checked(config.data, store, step)
+    tables = load_checked(config.data, store, step, cluster_of(config.compute))
     check_sources(plan, tables)
     step("observing leads")
     observations = observe(tables, config.window, config.data.statuses, config.data.labels)

@@ -21,7 +21,9 @@ log = logging.getLogger(__name__)
 Step = Callable[[str], None]  # told what is being done
 
 
-def load_checked(config: "DataConfig", store: "Store | None", step: Step = log.info) -> "Tables":
+def load_checked(
+    config: "DataConfig", store: "Store | None", step: Step = log.info, cluster: "Cluster | None" = None
+) -> "Tables":
     """Load a data config's tables and check them: the one way in, for training and for scoring."""
     from leadscore.data import prepared_tables
     from leadscore.schemas import check_raw
@@ -31,7 +33,7 @@ def load_checked(config: "DataConfig", store: "Store | None", step: Step = log.i
         check_raw(tables, config)
 
     step("loading tables")
-    return prepared_tables(config, store, check)
+    return prepared_tables(config, store, check, cluster)
 
 
 def model_table(

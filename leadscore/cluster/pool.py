@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,7 @@ class Cluster:
         for future in list(done):
             waiting.discard(future)
             # Long enough to fetch it; when its worker is lost meanwhile, it is computed again first.
-            result = self._patiently(lambda future=future: future.result(timeout=10 * self.seconds))
+            result = self._patiently(partial(future.result, timeout=10 * self.seconds))
             future.release()
             yield result
 

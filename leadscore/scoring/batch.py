@@ -153,7 +153,7 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
     if recorded.data.name != config.data.name:
         notes.append(f"the run was trained on data '{recorded.data.name}', and '{config.data.name}' are scored")
     data, absent = without_absent(config.data)
-    tables = load_checked(data, open_store(config.compute), step)
+    tables = load_checked(data, open_store(config.compute), step, cluster_of(config.compute))
     needed = {name for each in plan.steps for name in each.feature.columns}
     notes += [f"{said}; no feature of the model reads it" for name, said in absent.items() if name not in needed]
     gaps = find_gaps(plan, tables, absent, config, trained)
