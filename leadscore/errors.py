@@ -8,6 +8,7 @@
     ├── FeatureError     a feature: its declaration, its contract, its output
     ├── WindowError      observation points, outcomes, folds: nothing left, or no time left
     ├── ModelError       a model: its contract, one class, a saved folder that cannot be trusted
+    ├── ComputeError     a cluster: does not answer, is of other versions, lost its workers or a row
     └── RecordError      the run folder and the log: not writable, not found, ambiguous
 
 A message says what was found, where, how many, what is allowed, and which config key decides.
@@ -17,6 +18,7 @@ The doors print it without a traceback; anything that is not a LeadscoreError is
 from collections.abc import Iterable, Sequence
 
 __all__ = [
+    "ComputeError",
     "ConfigError",
     "DataError",
     "FeatureError",
@@ -52,6 +54,10 @@ class WindowError(LeadscoreError):
 
 class ModelError(LeadscoreError):
     """A model broke its contract, or cannot be fitted on what it got."""
+
+
+class ComputeError(LeadscoreError):
+    """A cluster could not be reached, does not agree with this process, or failed."""
 
 
 class RecordError(LeadscoreError):

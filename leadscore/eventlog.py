@@ -75,19 +75,22 @@ class EventLog:
         For each text column, the words that occur in it, by code point; a code is a place here.
     folder : Path or None
         Where the log lies on disk, when its arrays are mapped from there; pickled, it is this name alone.
+    some : tuple of int or None
+        When it is a piece of the log in `folder`: the part it is cut from, and its first and last lead there.
     """
 
     user_ids: pd.Index
     parts: tuple[LogPart, ...]
     words: Mapping[str, pd.Index]
     folder: Path | None = field(default=None, compare=False)
+    some: tuple[int, int, int] | None = field(default=None, compare=False)
 
     def __reduce__(self) -> Any:
         if self.folder is None:
             return super().__reduce__()
         from leadscore.eventlog_file import open_log
 
-        return open_log, (self.folder,)  # who receives it maps the same files
+        return open_log, (self.folder, self.some)  # who receives it maps the same files
 
     def __len__(self) -> int:
         return sum(int(part.offsets[-1]) for part in self.parts)
@@ -149,6 +152,17 @@ class EventLog:
             for number in range(n)
         )
         return cls(user_ids[leads], parts, kept)
+
+    def piece(self, part: LogPart, first: int, last: int) -> "EventLog":
+        """Return the leads `[first, last)` of a part, by their places there, as a log of their own, of views."""
+        begin, end = int(part.offsets[first]), int(part.offsets[last])
+        columns = {name: values[begin:end] for name, values in part.columns.items()}
+        own = LogPart(0, part.offsets[first : last + 1] - begin, columns)
+        user_ids = self.user_ids[part.first_lead + first : part.first_lead + last]
+        place = None
+        if self.folder is not None and self.some is None:
+            place = next(((number, first, last) for number, each in enumerate(self.parts) if each is part), None)
+        return EventLog(user_ids, (own,), self.words, self.folder if place else None, place)
 
     def joined(self) -> LogPart:
         """Return all parts as one, copied."""

@@ -5,7 +5,9 @@ its pages, and a log larger than memory can be walked part by part.
 """
 
 import json
+import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from leadscore.eventlog import EventLog, LogPart
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["open_log", "write_content", "write_log", "write_parts"]
+__all__ = ["open_log", "write_content", "write_log", "write_part", "write_parts", "write_rest"]
 
 ABOUT, USER_IDS = "log.json", "user_ids.arrow"
 
@@ -38,9 +40,21 @@ def write_parts(parts: Iterable[LogPart], user_ids: pd.Index, words: Mapping[str
     """Write a log as `write_log` does, each part as soon as it is made; of its content only `write_content` knows."""
     first_leads = []
     for number, part in enumerate(parts):
-        _write(_part(folder, number), part.columns)
-        _write(_offsets(folder, number), {"offsets": part.offsets})
+        write_part(folder, number, part.offsets, part.columns)
         first_leads.append(int(part.first_lead))
+    write_rest(folder, first_leads, user_ids, words)
+
+
+def write_part(folder: Path, number: int, offsets: Any, columns: Mapping[str, Any]) -> None:
+    """Write one part's arrays; each file appears whole, whoever else writes the same."""
+    for path, arrays in ((_part(folder, number), columns), (_offsets(folder, number), {"offsets": offsets})):
+        unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+        _write(unfinished, arrays)
+        unfinished.replace(path)
+
+
+def write_rest(folder: Path, first_leads: list[int], user_ids: pd.Index, words: Mapping[str, pd.Index]) -> None:
+    """Write what the parts share."""
     for number, name in enumerate(words):
         _write(_words(folder, number), {"words": words[name]})
     _write(folder / USER_IDS, {"user_ids": user_ids})
@@ -52,8 +66,14 @@ def write_content(folder: Path, content: str) -> None:
     _write_about(folder, {**_about(folder), "content": content})
 
 
-def open_log(folder: Path | str) -> EventLog:
+def open_log(folder: Path | str, some: tuple[int, int, int] | None = None) -> EventLog:
     """Return the log in a folder, its columns mapped and read-only; pickled, it is only the folder's name.
+
+    Parameters
+    ----------
+    folder : Path or str
+    some : tuple of int, optional
+        A part and the places of its first and last lead, as `EventLog.piece` has them: only these are opened.
 
     Raises
     ------
@@ -62,6 +82,8 @@ def open_log(folder: Path | str) -> EventLog:
     """
     folder = Path(folder)
     about = _about(folder)
+    if some is not None:
+        return _piece(folder, about, some)
     parts = tuple(
         LogPart(first_lead, _read(_offsets(folder, number))["offsets"], _read(_part(folder, number)))
         for number, first_lead in enumerate(about["first_leads"])
@@ -71,6 +93,21 @@ def open_log(folder: Path | str) -> EventLog:
     if "content" in about:
         log.__dict__["content"] = about["content"]  # where the cached property looks first
     return log
+
+
+def _piece(folder: Path, about: Any, some: tuple[int, int, int]) -> EventLog:
+    number, first, last = some
+    words = {name: _read_texts(_words(folder, place)) for place, name in enumerate(about["words"])}
+    offsets = _read(_offsets(folder, number))["offsets"]
+    part = LogPart(about["first_leads"][number], offsets, _read(_part(folder, number)))
+    begin = part.first_lead + first
+    whole = EventLog(pd.Index([], dtype="str"), (part,), words)
+    return replace(
+        whole.piece(part, first, last),
+        user_ids=_texts(_batch(folder / USER_IDS).column(0).slice(begin, last - first)),
+        folder=folder,
+        some=some,
+    )
 
 
 def _about(folder: Path) -> Any:
@@ -117,4 +154,8 @@ def _read(path: Path) -> dict[str, "np.ndarray[Any, Any]"]:
 
 
 def _read_texts(path: Path) -> pd.Index:
-    return pd.Index(_batch(path).column(0).to_pandas(), dtype="str").rename(None)
+    return _texts(_batch(path).column(0))
+
+
+def _texts(column: pa.Array) -> pd.Index:
+    return pd.Index(column.to_pandas(), dtype="str").rename(None)

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leadscore.cluster import cluster_of
 from leadscore.config.schema import Config, ModelConfig
 from leadscore.errors import ConfigError, LeadscoreError, WindowError
 from leadscore.memory import Memory
@@ -277,8 +278,15 @@ def _built(windows: Windows, step: Step) -> "tuple[AuditReport | None, FeatureTa
     audit = _audited(windows, step)  # first: it says best what is wrong with a feature
     step("building features")
     observations, compute = windows.observations.frame, windows.config.compute
-    known = _known_columns(windows)
-    table = model_table(windows.plan, windows.tables, observations, workers=compute.workers, cache=known, step=step)
+    table = model_table(
+        windows.plan,
+        windows.tables,
+        observations,
+        workers=compute.workers,
+        cache=_known_columns(windows),
+        cluster=cluster_of(compute),
+        step=step,
+    )
     return audit, table
 
 

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from leadscore.cluster import Cluster
     from leadscore.config.schema import Config, DataConfig
     from leadscore.features import FeatureTable, Plan
     from leadscore.features.build import ColumnCache
@@ -21,7 +23,9 @@ log = logging.getLogger(__name__)
 Step = Callable[[str], None]  # told what is being done
 
 
-def load_checked(config: "DataConfig", store: "Store | None", step: Step = log.info) -> "Tables":
+def load_checked(
+    config: "DataConfig", store: "Store | None", step: Step = log.info, cluster: "Cluster | None" = None
+) -> "Tables":
     """Load a data config's tables and check them: the one way in, for training and for scoring."""
     from leadscore.data import prepared_tables
     from leadscore.schemas import check_raw
@@ -31,16 +35,17 @@ def load_checked(config: "DataConfig", store: "Store | None", step: Step = log.i
         check_raw(tables, config)
 
     step("loading tables")
-    return prepared_tables(config, store, check)
+    return prepared_tables(config, store, check, cluster)
 
 
 def load_once(config: "Config", memory: "Memory", step: Step = log.info) -> "tuple[Store | None, Tables]":
     """Return a run's cache and its tables, loaded and checked unless the last run in this process had the same."""
+    from leadscore.cluster import cluster_of
     from leadscore.store import open_store
 
     def load() -> "tuple[Store | None, Tables]":
         store = open_store(config.compute)
-        return store, load_checked(config.data, store, step)
+        return store, load_checked(config.data, store, step, cluster_of(config.compute))
 
     return memory.recall("tables", (config.data, config.compute), load)
 
@@ -82,6 +87,7 @@ def model_table(
     workers: int = 1,
     cache: "ColumnCache | None" = None,
     checked: bool = False,
+    cluster: "Cluster | None" = None,
     step: Step = log.info,
 ) -> "FeatureTable":
     """Build and check the model table: the one way to it, for training and for scoring.
@@ -97,14 +103,29 @@ def model_table(
     cache : ColumnCache, optional
     checked : bool
         Whether the caller has asked `lacking_sources`.
+    cluster : Cluster, optional
+        Its workers compute what is computed lead by lead.
     step : callable, optional
         Told what is being done.
     """
     from leadscore.features import build
     from leadscore.schemas import check_table
 
-    table = build(tables, observations, plan, workers=workers, cache=cache, checked=checked)
+    if cluster is not None:
+        cluster.meet(plan)
+        tables = _sent(tables, cluster)
+    table = build(tables, observations, plan, workers=workers, cache=cache, checked=checked, pool=cluster)
     step("checking the model table")
     labels = observations["label"].set_axis(table.X.index) if "label" in observations else None
     check_table(table.X, labels, {each.name: each for each in plan.columns})
     return table
+
+
+def _sent(tables: "Tables", cluster: "Cluster") -> "Tables":
+    """Return tables whose events are sent to workers that do not see the folder they are mapped from."""
+    if tables.log is None or tables.log.folder is None or cluster.sees(tables.log.folder):
+        return tables
+    log.info("the workers do not see %s: events are sent to them", tables.log.folder)
+    sent = replace(tables, log=replace(tables.log, folder=None))
+    vars(sent)["lead_codes"] = tables.lead_codes  # a cached property: the leads are the same
+    return sent

@@ -1,6 +1,7 @@
 """Values that are fine alone and wrong together, and maps whose words are ours."""
 
 import os
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +11,9 @@ from leadscore.config.bands import CUTS, BandsConfig
 from leadscore.config.ranges import range_problems, ranges_of
 from leadscore.config.schema import (
     SCHEMAS,
+    ComputeConfig,
     Config,
+    DaskCompute,
     DataConfig,
     DelayWindow,
     FilesData,
@@ -25,7 +28,7 @@ from leadscore.config.schema import (
 from leadscore.errors import did_you_mean
 from leadscore.times import parse_duration, parse_instant
 
-__all__ = ["contradictions", "data_contradictions"]
+__all__ = ["compute_contradictions", "contradictions", "data_contradictions"]
 
 STATES = ("open", "converted", "closed")
 KINDS = ("number", "category")
@@ -44,6 +47,7 @@ def contradictions(config: Config) -> list[str]:
         *_features(config),
         *_root(Path(config.tracking.root)),
         *_tracking(config.tracking),
+        *compute_contradictions(config.compute),
     ]
 
 
@@ -54,6 +58,7 @@ def _names(config: Config) -> Iterator[str]:
         "validation": config.validation.name,
         "tracking": config.tracking.name,
         "search": config.search.name,
+        "compute": config.compute.name,
         "data": config.data.source,
     }
     for group, name in kinds.items():
@@ -81,6 +86,19 @@ def _root(root: Path) -> Iterator[str]:
 def _tracking(tracking: TrackingConfig) -> Iterator[str]:
     if isinstance(tracking, WandbTracking) and not parse_duration(tracking.timeout):
         yield "tracking.timeout must be longer than 0d"
+
+
+def compute_contradictions(compute: ComputeConfig) -> Iterator[str]:
+    """Yield a sentence for each contradiction in where a run computes."""
+    if not isinstance(compute, DaskCompute):
+        return
+    if not parse_duration(compute.timeout):
+        yield "compute.timeout must be longer than 0d"
+    if compute.scheduler is not None and not re.fullmatch(r"[a-z]+://\S+:\d+", compute.scheduler):
+        yield (
+            f"compute.scheduler {compute.scheduler} is no address of a scheduler, such as tcp://10.0.0.5:8786; "
+            f"null starts one on this machine"
+        )
 
 
 def _window(config: Config) -> Iterator[str]:

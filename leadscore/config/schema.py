@@ -31,6 +31,7 @@ __all__ = [
     "ChecksConfig",
     "ComputeConfig",
     "Config",
+    "DaskCompute",
     "DataConfig",
     "DelayWindow",
     "DemoData",
@@ -272,6 +273,18 @@ class ComputeConfig:
 
 
 @dataclass
+class DaskCompute(ComputeConfig):
+    """The processes of a Dask cluster compute features and predictions; every number is what one machine gives."""
+
+    name: str = "dask"
+    scheduler: str | None = unhashed(None)  # tcp://HOST:PORT of a cluster that runs; null: one on this machine
+    workers: int = unhashed(2, at_least=1)  # processes of the cluster on this machine
+    threads: int = unhashed(1, at_least=1)  # of each of them; feature functions then run side by side in one process
+    memory_gb: float = unhashed(2.0, above=0)  # of each of them; above it a process is stopped and its work done again
+    timeout: str = kept_as("duration", "30s")  # how long a scheduler, or a cluster without workers, is waited for
+
+
+@dataclass
 class MetricsConfig:
     """What is measured besides the metrics that every run has; none of it changes a prediction."""
 
@@ -338,5 +351,5 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "random": RandomValidation,
     },
     "tracking": {"csv": TrackingConfig, "none": TrackingConfig, "wandb": WandbTracking},
-    "compute": {"local": ComputeConfig},
+    "compute": {"local": ComputeConfig, "dask": DaskCompute},
 }

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from leadscore.config.checks import compose_job, typed, without_hydra
 from leadscore.config.compose import SCORE
-from leadscore.config.relations import data_contradictions
+from leadscore.config.relations import compute_contradictions, data_contradictions
 from leadscore.config.score_schema import POLICIES, RUNS_OWN, ScoreConfig
 from leadscore.errors import ConfigError, did_you_mean, raise_all
 
@@ -40,7 +40,8 @@ def check_score_tree(tree: DictConfig) -> ScoreConfig:
         tree[group] = None
     composed = cast("ScoreConfig", typed(tree))
     config = ScoreConfig(**{each.name: getattr(composed, each.name) for each in fields(ScoreConfig)})
-    raise_all(ConfigError, [*data_contradictions(config.data), *_contradictions(config)])
+    problems = [*data_contradictions(config.data), *compute_contradictions(config.compute), *_contradictions(config)]
+    raise_all(ConfigError, problems)
     return config
 
 

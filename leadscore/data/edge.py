@@ -1,6 +1,6 @@
 """The edge: from raw columns to typed frames. Behind it ids are text, times are UTC, numbers are numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +13,13 @@ from leadscore.data.clock import time_rule
 from leadscore.data.columns import ROW_NUMBER, Wanted, event_columns, lead_columns
 from leadscore.data.files import RawTable, find_files, read_files
 from leadscore.data.instants import read_instants
-from leadscore.data.money import in_one_currency
-from leadscore.data.origin import Column, Findings, Origin, plural
+from leadscore.data.money import in_one_currency, refuse_several
+from leadscore.data.origin import Column, Findings, Origin
 from leadscore.data.values import cleaned, read_numbers, read_text
 from leadscore.errors import DataError
 from leadscore.times import parse_duration, parse_instant
 
-__all__ = ["IDS", "TypedTable", "type_events", "type_leads"]
+__all__ = ["IDS", "TypedTable", "raw_events", "say_of_all", "type_events", "type_leads", "type_piece"]
 
 IDS = ("user_id", "event_id")  # data.policy.null_ids decides about missing ones
 NEVER_MISSING = ("created_at", "as_of", "timestamp", "event_type")
@@ -63,6 +63,8 @@ def type_leads(config: FilesData, now: datetime, findings: Findings) -> TypedTab
     wanted = lead_columns(config)
     raw = _read(config.leads, config.dir, wanted)
     frame = _typed(raw, wanted, config, config.leads, now, findings)
+    if raw.unused:
+        findings.note(f"{raw.origin.label}: {_not_used(raw.unused)}")
     for name in wanted.kinds:
         if wanted.by_position(name):
             frame[name] = _by_position(wanted.mapped[name], len(frame), config, findings)
@@ -78,23 +80,42 @@ def type_events(config: FilesData, now: datetime, findings: Findings) -> TypedTa
     """Read and type the event table; None when the config has none. As `type_leads`."""
     if config.events is None:
         return None
-    wanted = event_columns(config.events)
-    raw = _read(config.events, config.dir, wanted)
-    frame = _typed(raw, wanted, config, config.events, now, findings)
+    raw = raw_events(config)
+    frame, types = type_piece(raw, config, now, findings)
+    say_of_all(raw, frame, types, config, findings)
+    return TypedTable(frame, raw.origin, "event")
+
+
+def raw_events(config: FilesData) -> RawTable:
+    """Find the event table's files and columns; rows are read when a column is asked for."""
+    assert config.events is not None
+    return _read(config.events, config.dir, event_columns(config.events))
+
+
+def type_piece(raw: RawTable, config: FilesData, now: datetime, findings: Findings) -> tuple[pd.DataFrame, set[str]]:
+    """Type the event table, or some rows of it; return its event types too, as the files name them."""
+    assert config.events is not None
+    frame = _typed(raw, event_columns(config.events), config, config.events, now, findings)
+    types = frame["event_type"].cat.categories
     if config.event_types:
-        types = frame["event_type"].cat.categories
         frame["event_type"] = _renamed(
             frame["event_type"].array, [config.event_types.get(each, each) for each in types]
         )
-        if unseen := sorted(set(config.event_types) - set(types)):
-            findings.note(f"{raw.origin.label}: data.event_types names {', '.join(unseen)}, which no event has.")
     if "amount" in frame:
         frame["amount"] = in_one_currency(frame, raw.origin, config.currency, config.rates, findings)
-    if "ingested_at" not in frame:
-        findings.note(
-            f"{raw.origin.label}: no ingested_at, so events that arrived late count as known when they happened."
-        )
-    return TypedTable(frame, raw.origin, "event")
+    return frame, set(types)
+
+
+def say_of_all(raw: RawTable, names: Collection[str], types: set[str], config: FilesData, findings: Findings) -> None:
+    """Say what can only be said of the event table as a whole."""
+    label = raw.origin.label
+    if raw.unused:
+        findings.note(f"{label}: {_not_used(raw.unused)}")
+    if unseen := sorted(set(config.event_types) - types):
+        findings.note(f"{label}: data.event_types names {', '.join(unseen)}, which no event has.")
+    if "ingested_at" not in names:
+        findings.note(f"{label}: no ingested_at, so events that arrived late count as known when they happened.")
+    refuse_several(raw.origin, findings)
 
 
 def _read(table: TableConfig, folder: str, wanted: Wanted) -> RawTable:
@@ -122,14 +143,11 @@ def _typed(
                 series[name] = read_instants(column, rule, findings)
             else:
                 series[name] = read_numbers(column, table.decimal, findings)
-        if name in NEVER_MISSING and len(missing := _missing(column, series[name])):
-            findings.problems.append(
-                f"{column.label}: {plural(len(missing), 'value')} missing ({raw.origin.rows(missing)}); every "
-                f"{_rows(wanted)[:-1]} has its {name}"
-            )
+        if name in NEVER_MISSING:
+            missing = _missing(column, series[name])
+            words = f"missing ({{at}}); every {_rows(wanted)[:-1]} has its {name}"
+            findings.wrong(raw.origin, column.label, missing, words, noun="value")
     findings.count(f"{_rows(wanted)} read", raw.origin.n_rows)
-    if raw.unused:
-        findings.note(f"{raw.origin.label}: {_not_used(raw.unused)}")
     return pd.DataFrame(series, index=pd.RangeIndex(raw.origin.n_rows))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from leadscore.data.csv_file import CsvFile
     from leadscore.data.parquet_file import ParquetFile
 
-__all__ = ["RawTable", "find_files", "header_of", "read_files"]
+__all__ = ["RawTable", "find_files", "header_of", "piece_of", "read_files"]
 
 KINDS = {".csv": "CSV", ".csv.gz": "CSV", ".parquet": "Parquet"}
 READABLE = ", ".join(KINDS)
@@ -47,6 +47,8 @@ class RawTable:
     columns: Mapping[str, Column]
     origin: Origin
     unused: tuple[str, ...]
+    head: pa.Table | None = None  # the columns' types, as they are in all files together
+    files: "Sequence[CsvFile | ParquetFile]" = ()
 
 
 def find_files(table: TableConfig, folder: str, key: str) -> list[Path]:
@@ -162,7 +164,7 @@ def read_files(
         raise DataError(
             f"{origin.label} has a header and no rows" if _kind(paths[0]) == "CSV" else f"{origin.label} has no rows"
         )
-    _joined([head for head, _ in heads], chosen, origin)
+    head = _joined([head for head, _ in heads], chosen, origin)
 
     def column(name: str) -> Column:
         cells = _joined([file.read(name) for file in files], [name], origin).column(name)
@@ -170,7 +172,31 @@ def read_files(
         pa.default_memory_pool().release_unused()  # what the column before it took
         return Column(cells, name, key, origin)
 
-    return RawTable(Columns(chosen, column), origin, tuple(name for name in names if name not in chosen))
+    unused = tuple(name for name in names if name not in chosen)
+    return RawTable(Columns(chosen, column), origin, unused, head, files)
+
+
+def piece_of(file: "ParquetFile", groups: tuple[int, int], head: pa.Table, key: str, origin: Origin) -> RawTable:
+    """Return the rows of some row groups of one file of a table.
+
+    Parameters
+    ----------
+    file : ParquetFile
+    groups : tuple of int
+        The first one, and the one after the last.
+    head : Table
+        `RawTable.head` of the whole table.
+    key : str
+        `data.leads` or `data.events`.
+    origin : Origin
+        Of the whole table, `within` it these rows.
+    """
+
+    def column(name: str) -> Column:
+        cells = _joined([head.select([name]), file.read_groups(name, *groups)], [name], origin).column(name)
+        return Column(cells, name, key, origin)
+
+    return RawTable(Columns(head.column_names, column), origin, ())
 
 
 def header_of(paths: Sequence[Path], table: TableConfig, key: str) -> list[str]:

@@ -4,6 +4,7 @@ Nothing is guessed. A time needs its zone (in the text, or in `data.timezone`), 
 before or after its month a pattern.
 """
 
+from collections import Counter
 from decimal import Decimal
 from typing import Any
 
@@ -90,6 +91,7 @@ def _from_text(column: Column, rule: TimeRule, findings: Findings) -> pd.Series:
     texts = cells.to_pandas().astype("str").where(readable)
     parsed = pd.to_datetime(texts, format="ISO8601", utc=True, errors="coerce").astype(TIME_DTYPE)
     findings.bad(column, readable & parsed.isna(), "that no calendar has ({at})", noun="time")
+    findings.spelled[column.label] = Counter({"zoned": int(zoned.sum()), "naive": int(naive.sum())})
     if not naive.any():
         return parsed
     if zoned.any():
@@ -237,4 +239,4 @@ def _from_numbers(column: Column, numbers: pa.ChunkedArray, unit: str, findings:
 def _count_finer(column: Column, n: int, findings: Findings) -> None:
     findings.count(f"{column.key.removeprefix('data.')} times cut to whole microseconds", n)
     if n:
-        findings.note(f"{column.label}: what is finer than a microsecond was cut off in {n:,} times.")
+        findings.note(f"{column.label}: what is finer than a microsecond was cut off in {{n}} times.", n)

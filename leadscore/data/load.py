@@ -7,17 +7,20 @@ from typing import Any
 import pandas as pd
 
 from leadscore.config.schema import ComputeConfig, DataConfig, DemoData, FilesData
-from leadscore.data.edge import type_events, type_leads
+from leadscore.data.edge import TypedTable, type_events, type_leads
+from leadscore.data.event_rows import settle_events
 from leadscore.data.origin import Findings
-from leadscore.data.rows import complete_until, settle_events, settle_leads
+from leadscore.data.rows import complete_until, ends_of_events, settle_leads
+from leadscore.data.spread import SpreadEvents, spread_events
 from leadscore.errors import DataError, raise_all
+from leadscore.pools import Pool
 from leadscore.tables import Tables
 from leadscore.times import parse_instant
 
 __all__ = ["load_events", "load_tables", "read_tables"]
 
 
-def load_tables(config: DataConfig, folder: Path | None = None) -> Tables:
+def load_tables(config: DataConfig, folder: Path | None = None, pool: Pool | None = None) -> Tables:
     """Return the tables that a data config names, read from files or simulated.
 
     Parameters
@@ -27,6 +30,8 @@ def load_tables(config: DataConfig, folder: Path | None = None) -> Tables:
     folder : Path, optional
         An empty one, where an event log of several parts is written while it is made and then mapped from: a long log
         never stands in memory twice.
+    pool : Pool, optional
+        Reads the event table, where it can, into the folder.
 
     Returns
     -------
@@ -43,7 +48,7 @@ def load_tables(config: DataConfig, folder: Path | None = None) -> Tables:
 
         return simulate(config)
     if isinstance(config, FilesData):
-        return read_tables(config, folder)
+        return read_tables(config, folder, pool)
     raise DataError(f"data.source {config.source!r}: a {type(config).__name__} says neither files nor how to simulate")
 
 
@@ -100,14 +105,14 @@ def _instant(name: str, value: Any) -> pd.Timestamp:
     return pd.Timestamp(value).tz_convert("UTC")
 
 
-def read_tables(config: FilesData, folder: Path | None = None) -> Tables:
+def read_tables(config: FilesData, folder: Path | None = None, pool: Pool | None = None) -> Tables:
     """Read, type and settle the lead table and, where there is one, the event table.
 
     Parameters
     ----------
     config : FilesData
-    folder : Path, optional
-        As `load_tables`.
+    folder, pool
+        As for `load_tables`.
 
     Returns
     -------
@@ -120,16 +125,18 @@ def read_tables(config: FilesData, folder: Path | None = None) -> Tables:
     """
     now = datetime.now(UTC)
     findings = Findings()
-    leads, events = _typed(config, now, findings)
+    leads, events = _typed(config, now, findings, None if folder is None else pool, folder)
     stated = None if config.data_end is None else pd.Timestamp(parse_instant(config.data_end))
     if stated is not None and stated > now + timedelta(days=1):
         raise DataError(
             f"data.data_end {config.data_end} is in the future: what has not happened yet would count as complete"
         )
-    data_end = complete_until(leads, events, stated, findings)
+    data_end = complete_until(leads, _ends(leads, events), stated, findings)
     kept_leads = settle_leads(leads, data_end, config.policy, findings)
     kept_events = None
-    if events is not None:
+    if isinstance(events, SpreadEvents):
+        kept_events = events.settle(leads, kept_leads, data_end, config, findings)
+    elif events is not None:
         kept_events = settle_events(events, leads, kept_leads, data_end, config.policy, findings, folder)
     raise_all(DataError, findings.problems)
     return Tables(
@@ -142,13 +149,28 @@ def read_tables(config: FilesData, folder: Path | None = None) -> Tables:
     )
 
 
-def _typed(config: FilesData, now: datetime, findings: Findings) -> Any:
+def _typed(config: FilesData, now: datetime, findings: Findings, pool: Pool | None, folder: Path | None) -> Any:
     """Type both tables before any problem is raised: a broken lead file must not hide a broken event file."""
-    found = []
-    for read in (type_leads, type_events):
+    found: list[TypedTable | SpreadEvents | None] = []
+
+    def events() -> TypedTable | SpreadEvents | None:
+        spread = None
+        if config.events is not None and pool is not None and folder is not None:
+            spread = spread_events(config, now, findings, pool, folder)
+        return spread or type_events(config, now, findings)
+
+    for read in (lambda: type_leads(config, now, findings), events):
         try:
-            found.append(read(config, now, findings))
+            found.append(read())
         except DataError as error:
             findings.problems.append(str(error).replace("\n", "\n   "))  # a list inside the list
     raise_all(DataError, findings.problems)
     return found
+
+
+def _ends(leads: TypedTable, events: TypedTable | SpreadEvents | None) -> dict[str, pd.Timestamp]:
+    if isinstance(events, SpreadEvents):
+        return events.ends(leads)
+    if events is None:
+        return {}
+    return ends_of_events(events.frame, pd.Index(leads.frame["user_id"]), events.origin.label)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from leadscore.data.origin import Findings, Origin, plural
+from leadscore.data.origin import Findings, Origin
 from leadscore.errors import examples
 
-__all__ = ["in_one_currency"]
+__all__ = ["in_one_currency", "refuse_several"]
 
 
 def in_one_currency(
@@ -46,31 +46,31 @@ def in_one_currency(
         return amount
     paid = amount.notna()
     unnamed = paid & events["currency"].isna()
-    if unnamed.any():
-        rows = origin.rows(events.index[unnamed])
-        findings.problems.append(f"{origin.label}: {plural(int(unnamed.sum()), 'amount')} without a currency ({rows})")
+    findings.wrong(origin, origin.label, events.index[unnamed], "without a currency ({at})", noun="amount")
     found = events["currency"][paid].astype("str").value_counts()
     if currency is None:
-        if len(found) > 1:
-            listed = ", ".join(f"{n:,} {name}" for name, n in found.sort_index().items())
-            findings.problems.append(
-                f"{origin.label}: amounts are in {len(found)} currencies ({listed}); data.currency and data.rates "
-                f"convert them to one"
-            )
+        findings.currencies.update(found.to_dict())
         return amount
     worth = {**rates, currency: 1.0}
     for name in sorted(set(found.index) - set(worth)):
-        rows = origin.rows(events.index[paid & (events["currency"] == name)])
-        findings.problems.append(
-            f"{origin.label}: {plural(int(found[name]), 'amount')} in {name} ({rows}), and data.rates has no rate for "
-            f"it ({examples(sorted(worth))} known); data.rates.{name}: what one {name} is worth in {currency}"
+        words = (
+            f"in {name} ({{at}}), and data.rates has no rate for it ({examples(sorted(worth))} known); "
+            f"data.rates.{name}: what one {name} is worth in {currency}"
         )
+        findings.wrong(origin, origin.label, events.index[paid & (events["currency"] == name)], words, noun="amount")
     factor = events["currency"].map(worth).astype("float64")
     converted = (amount * factor).where(paid)
-    too_large = np.isinf(converted)
-    if too_large.any():
-        findings.problems.append(
-            f"{origin.label}: {plural(int(too_large.sum()), 'amount')} not finite in {currency} "
-            f"({origin.rows(events.index[too_large])})"
-        )
+    too_large = events.index[np.isinf(converted)]
+    findings.wrong(origin, origin.label, too_large, f"not finite in {currency} ({{at}})", noun="amount")
     return converted
+
+
+def refuse_several(origin: Origin, findings: Findings) -> None:
+    """Add a problem when amounts are in several currencies, and nobody says what they are worth."""
+    found = findings.currencies
+    if len(found) > 1:
+        listed = ", ".join(f"{found[name]:,} {name}" for name in sorted(found))
+        findings.problems.append(
+            f"{origin.label}: amounts are in {len(found)} currencies ({listed}); data.currency and data.rates "
+            f"convert them to one"
+        )

@@ -39,6 +39,7 @@ class ParquetFile:
             raise self._broken(error) from None
         self.names = list(self.schema.names)
         self.n_rows, self.n_groups = metadata.num_rows, metadata.num_row_groups
+        self.group_rows = [metadata.row_group(number).num_rows for number in range(self.n_groups)]
         self.texts = {field.name for field in self.schema if _is_text(field.type)}
         self.few_words = sorted(self.texts & _with_few_words(metadata))
 
@@ -65,6 +66,15 @@ class ParquetFile:
             table = arrow_parquet.read_table(
                 self.path, columns=[name], partitioning=None, read_dictionary=self.few_words
             )
+        except (pa.ArrowInvalid, OSError) as error:
+            raise self._broken(error) from None
+        return pa.table({name: _plain(table.column(name))})
+
+    def read_groups(self, name: str, first: int, last: int) -> pa.Table:
+        """Return one column of the row groups `[first, last)`."""
+        try:
+            with arrow_parquet.ParquetFile(self.path, read_dictionary=self.few_words) as file:
+                table = file.read_row_groups(range(first, last), columns=[name])
         except (pa.ArrowInvalid, OSError) as error:
             raise self._broken(error) from None
         return pa.table({name: _plain(table.column(name))})

@@ -19,6 +19,7 @@ from leadscore.data.files import find_files
 from leadscore.data.load import load_tables
 from leadscore.errors import DataError
 from leadscore.eventlog_file import open_log, write_content, write_log
+from leadscore.pools import Pool
 from leadscore.sealed import digest_of, file_hash, source_hash, zone_rules
 from leadscore.store import Store
 from leadscore.tables import Tables
@@ -34,7 +35,9 @@ SETTLED_NS = 2_000_000_000  # a file written just now may be written again witho
 Files = Mapping[str, Sequence[tuple[Path, tuple[int, ...]]]]  # table -> its files, each with its stamp
 
 
-def prepared_tables(config: DataConfig, store: Store | None, check: Callable[[Tables], None]) -> Tables:
+def prepared_tables(
+    config: DataConfig, store: Store | None, check: Callable[[Tables], None], pool: Pool | None = None
+) -> Tables:
     """Return the tables that a data config names, read from files once and from the store from then on.
 
     Parameters
@@ -46,6 +49,8 @@ def prepared_tables(config: DataConfig, store: Store | None, check: Callable[[Ta
     check : callable
         Raises when the tables cannot be accepted; may depend on `config` and nothing else. Tables in the store have
         passed it.
+    pool : Pool, optional
+        Reads the event table, where it can and there is a store.
 
     Returns
     -------
@@ -66,7 +71,7 @@ def prepared_tables(config: DataConfig, store: Store | None, check: Callable[[Ta
         return found
     with store.making(KIND, key):
         found = _from_store(store, key)  # made while we waited
-        return found or _prepared(config, store, key, files, check)
+        return found or _prepared(config, store, key, files, check, pool)
 
 
 def kept_tables(config: DataConfig, store: Store | None) -> Tables | None:
@@ -75,11 +80,13 @@ def kept_tables(config: DataConfig, store: Store | None) -> Tables | None:
     return None if store is None or asked is None else _from_store(store, asked[1])
 
 
-def _prepared(config: DataConfig, store: Store, key: str, files: Files, check: Callable[[Tables], None]) -> Tables:
+def _prepared(
+    config: DataConfig, store: Store, key: str, files: Files, check: Callable[[Tables], None], pool: Pool | None
+) -> Tables:
     """Read the tables and keep them; in memory, where they cannot be kept."""
     try:
         with store.scratch() as folder:
-            tables = _accepted(config, check, folder)
+            tables = _accepted(config, check, folder, pool)
             kept = None
             if _is_unchanged(config, files):  # else what was read may not be what was hashed
                 kept = store.keep(KIND, key, lambda folder: _write(tables, folder), _described(config, tables))
@@ -92,8 +99,10 @@ def _prepared(config: DataConfig, store: Store, key: str, files: Files, check: C
     return opened or tables
 
 
-def _accepted(config: DataConfig, check: Callable[[Tables], None], folder: Path | None = None) -> Tables:
-    tables = load_tables(config, folder)
+def _accepted(
+    config: DataConfig, check: Callable[[Tables], None], folder: Path | None = None, pool: Pool | None = None
+) -> Tables:
+    tables = load_tables(config, folder, pool)
     check(tables)
     return tables
 

@@ -19,9 +19,11 @@ from leadscore.features.kinds import evaluate
 from leadscore.features.observed import Observed
 from leadscore.features.plan import Plan, Planned
 from leadscore.features.registry import Feature
+from leadscore.features.shares import share_aggregates
 from leadscore.features.shift import check_moved
 from leadscore.features.sources import check_sources
 from leadscore.features.trial import need_text
+from leadscore.pools import Pool
 from leadscore.tables import TIME_DTYPE, Tables
 
 __all__ = ["ColumnCache", "FeatureTable", "build"]
@@ -75,6 +77,7 @@ def build(
     workers: int = 1,
     cache: ColumnCache | None = None,
     checked: bool = False,
+    pool: Pool | None = None,
 ) -> FeatureTable:
     """Compute every column of `plan` for every observation.
 
@@ -94,6 +97,9 @@ def build(
     cache : ColumnCache, optional
     checked : bool
         Whether the caller has asked `lacking_sources`.
+    pool : Pool, optional
+        Computes what is computed lead by lead. Attributes, which are only looked up, and features that compare leads
+        stay in this process.
 
     Returns
     -------
@@ -103,6 +109,8 @@ def build(
     ------
     FeatureError
         When a feature needs a table, column or event type that the data do not have, or breaks its contract.
+    ComputeError
+        When a pool fails, or gives an observation no value, or two.
     """
     if not checked:
         check_sources(plan, tables)
@@ -114,7 +122,7 @@ def build(
         if lacking and cache is not None:  # another process may have made them while this one waited
             columns, todo, recalled = _recall(plan, cache)
         for ways, steps in _stages(todo, observed, way) if len(observed) else ():
-            seconds |= _compute(ways, steps, observed, columns, workers=workers, text=way == "text")
+            seconds |= _compute(ways, steps, observed, columns, workers=workers, pool=pool, text=way == "text")
             if cache is not None and ways != "attribute":
                 for step in steps:
                     cache.put(step.feature.name, columns[step.feature.name])
@@ -194,7 +202,14 @@ def _way(step: Planned, observed: Observed, way: str) -> str:
 
 
 def _compute(
-    way: str, steps: list[Planned], observed: Observed, columns: dict[str, Array], *, workers: int, text: bool
+    way: str,
+    steps: list[Planned],
+    observed: Observed,
+    columns: dict[str, Array],
+    *,
+    workers: int,
+    pool: Pool | None,
+    text: bool,
 ) -> dict[str, float]:
     if way == "attribute":
         for step in steps:
@@ -203,19 +218,19 @@ def _compute(
             columns[step.feature.name] = values if step.feature.dtype == "category" else np.asarray(values, "float64")
         return {}
     if way == "compiled":
-        return _compute_aggregates(steps, observed, columns, workers)
+        return _compute_aggregates(steps, observed, columns, workers, pool)
     for step in steps:
         columns[step.feature.name] = _empty(step.feature, len(observed))
     calls = make_calls(observed, "true" if way == "whole" else way)
     as_text = {step.feature.name for step in steps} if text else need_text(steps, calls, columns)
-    seconds = call_functions(steps, calls, columns, text=as_text, whole=way == "whole", workers=workers)
+    seconds = call_functions(steps, calls, columns, text=as_text, whole=way == "whole", workers=workers, pool=pool)
     if way in ("own", "shifted", "weekly"):
         check_moved(steps, observed, columns, way, as_text)
     return seconds
 
 
 def _compute_aggregates(
-    steps: list[Planned], observed: Observed, columns: dict[str, Array], workers: int
+    steps: list[Planned], observed: Observed, columns: dict[str, Array], workers: int, pool: Pool | None
 ) -> dict[str, float]:
     """Walk over the log; a category comes as codes of its column's words, and becomes these words."""
     without: dict[str, Any] = {}
@@ -226,7 +241,10 @@ def _compute_aggregates(
     for each in texts:
         without[each.name], columns[each.name] = -1, np.empty(len(observed), dtype="int64")
     specs = {step.feature.name: step.feature.aggregate for step in steps if step.feature.aggregate}
-    seconds = compute_aggregates(specs, evaluate, observed, columns, without, workers=workers)
+    if pool is None:
+        seconds = compute_aggregates(specs, evaluate, observed, columns, without, workers=workers)
+    else:
+        seconds = share_aggregates(specs, observed, columns, without, pool)
     for each in texts:
         assert each.aggregate is not None
         words = observed.log.words[str(each.aggregate.column)]

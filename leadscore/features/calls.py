@@ -22,6 +22,8 @@ from leadscore.features.invoke import compute_call
 from leadscore.features.observed import Observed
 from leadscore.features.plan import Planned
 from leadscore.features.rows import Call, Chunk
+from leadscore.features.tally import once_each
+from leadscore.pools import Pool
 
 __all__ = ["call_functions", "make_calls"]
 
@@ -63,6 +65,7 @@ def call_functions(
     text: Collection[str] = (),
     whole: bool = False,
     workers: int = 1,
+    pool: Pool | None = None,
 ) -> dict[str, float]:
     """Call each step's function and write its values into `columns`.
 
@@ -78,6 +81,8 @@ def call_functions(
         Hand over all leads of a call together, for features that compare leads.
     workers : int
         Processes; the values do not depend on it.
+    pool : Pool, optional
+        Calls the functions, those that compare leads aside, in place of this machine's processes.
 
     Returns
     -------
@@ -88,9 +93,16 @@ def call_functions(
     ------
     FeatureError
         When a function raises or breaks its contract.
+    ComputeError
+        When a pool gives an observation no value, or two.
     """
+    elsewhere = None if whole else pool
+    workers = workers if elsewhere is None else elsewhere.n_workers
     units = _units(steps, calls, columns, whole=whole, workers=workers, text=text)
-    if workers > 1 and not whole and _worth_processes(calls):
+    if elsewhere is not None:
+        asked = np.concatenate([call.positions for call in calls])
+        done = once_each(elsewhere.map(_compute, units), _positions, calls[0].observed, asked)
+    elif workers > 1 and not whole and _worth_processes(calls):
         from joblib import Parallel, delayed
 
         done = Parallel(n_jobs=workers, backend="loky")(delayed(_compute)(unit) for unit in units)
@@ -205,6 +217,12 @@ def _cut(log: EventLog, part: LogPart, rows: int) -> Iterator[Chunk]:
 
 
 Piece = tuple[str, Array, Array]  # a column's name, positions in the model table, values
+
+
+def _positions(done: tuple[list[Piece], dict[str, float]]) -> Array:
+    pieces, _ = done
+    first = pieces[0][0]
+    return np.concatenate([positions for name, positions, _ in pieces if name == first])
 
 
 def _compute(unit: Unit) -> tuple[list[Piece], dict[str, float]]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import chain
 from typing import Any
 
@@ -16,7 +17,7 @@ from leadscore.features.aggregates import Aggregate
 from leadscore.features.blocks import Block, microseconds
 from leadscore.features.observed import Observed
 
-__all__ = ["compute_aggregates"]
+__all__ = ["compute_aggregates", "zone_of_lead"]
 
 Array = np.ndarray[Any, Any]
 BLOCK_ROWS = 1 << 16  # events and observations of a block together
@@ -33,6 +34,7 @@ def compute_aggregates(
     without: Mapping[str, Any],
     *,
     workers: int = 1,
+    zones: Callable[[str], Array] | None = None,
 ) -> dict[str, float]:
     """Write every aggregate's value for every observation into `columns`.
 
@@ -48,6 +50,8 @@ def compute_aggregates(
         The value of a lead without events.
     workers : int
         Threads; the values do not depend on it.
+    zones : callable, optional
+        `zones(column)`: the time zone of each lead, by its code; default: looked up in the lead table.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def compute_aggregates(
     counted = _counted_together(specs, observed.log)
     others = {name: spec for name, spec in specs.items() if not _is_plain_count(spec)}
 
-    walk = _Walk(observed, needed, _longest(specs.values()))
+    walk = _Walk(observed, needed, _longest(specs.values()), zones or partial(zone_of_lead, observed))
     steps = [some for part in observed.log.parts for some in walk.steps(part)]
     total = dict.fromkeys(specs, 0.0)
     eventless = np.flatnonzero(observed.lead < 0)
@@ -156,10 +160,10 @@ def _longest(specs: Iterable[Aggregate]) -> int:
 class _Walk:
     """Cuts the log into blocks, each made when its turn comes."""
 
-    def __init__(self, observed: Observed, needed: Sequence[str], longest: int) -> None:
+    def __init__(self, observed: Observed, needed: Sequence[str], longest: int, zones: Callable[[str], Array]) -> None:
         self.observed, self.needed = observed, needed
         self.lookups: dict[Any, Array] = {}
-        self.zones: dict[str, Array] = {}
+        self.zones = cache(zones)
         self.longest = longest
 
     def steps(self, part: LogPart) -> Iterator[Leads]:
@@ -235,15 +239,13 @@ class _Walk:
         lead: Array,
     ) -> Block:
         def zones(column: str) -> Sequence[Any]:
-            if column not in self.zones:
-                self.zones[column] = _zone_of_lead(self.observed, column)
-            named: Sequence[Any] = self.zones[column][lead].tolist()
+            named: Sequence[Any] = self.zones(column)[lead].tolist()
             return named
 
         return Block(self.observed.log, columns, offsets, asked, as_of, observations, zones, self.lookups)
 
 
-def _zone_of_lead(observed: Observed, column: str) -> Array:
+def zone_of_lead(observed: Observed, column: str) -> Array:
     """Return the zone that stands in the lead table, by the lead's code; rows of one lead must agree."""
     tables = observed.tables
     zones = pd.DataFrame({"code": tables.lead_codes, "zone": tables.leads[column]}).query("code >= 0").drop_duplicates()

@@ -136,10 +136,19 @@ class Chunk:
 
     def alone(self) -> "Chunk":
         """Return the chunk with a log that holds nothing else."""
-        part = LogPart(0, self.offsets, {name: self.column(name) for name in self.part.columns})
-        first = self.part.first_lead + self.first
-        log = EventLog(self.log.user_ids[first : first + self.last - self.first], (part,), self.log.words)
-        return Chunk(log, part, 0, self.last - self.first)
+        log = self.log.piece(self.part, self.first, self.last)
+        return Chunk(log, log.parts[0], 0, self.last - self.first)
+
+    def __reduce__(self) -> Any:
+        """Travel without what was picked; from a mapped log, as its place alone."""
+        if self.log.some is None:
+            return Chunk, (self.log, self.part, self.first, self.last)
+        return Chunk.whole, (self.log,)
+
+    @classmethod
+    def whole(cls, log: EventLog) -> "Chunk":
+        """Return the leads of a log of one part."""
+        return cls(log, log.parts[0], 0, log.parts[0].n_leads)
 
     def forget(self) -> None:
         """Let go of what was picked for the calls that are done."""

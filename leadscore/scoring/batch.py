@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from leadscore.cluster import cluster_of
 from leadscore.config.score_schema import ScoreConfig
 from leadscore.errors import RecordError, WindowError, examples
 from leadscore.preparing import Step, load_checked, model_table
@@ -85,7 +86,13 @@ class Batch:
 
         model, serving = self.run.model, self.run.serving
         table = model_table(
-            self.gaps.plan, self.tables, rows, workers=self.config.compute.workers, checked=True, step=log.debug
+            self.gaps.plan,
+            self.tables,
+            rows,
+            workers=self.config.compute.workers,
+            checked=True,
+            cluster=cluster_of(self.config.compute),
+            step=log.debug,
         )
         X = self.gaps.filled(table.X, model.columns)
         silent = self.gaps.silent(X)
@@ -146,7 +153,7 @@ def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Bat
     if recorded.data.name != config.data.name:
         notes.append(f"the run was trained on data '{recorded.data.name}', and '{config.data.name}' are scored")
     data, absent = without_absent(config.data)
-    tables = load_checked(data, open_store(config.compute), step)
+    tables = load_checked(data, open_store(config.compute), step, cluster_of(config.compute))
     allowed |= missing_ends(run, tables, config, trained)
     needed = {name for each in plan.steps for name in each.feature.columns}
     notes += [f"{said}; no feature of the model reads it" for name, said in absent.items() if name not in needed]
