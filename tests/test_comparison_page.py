@@ -62,7 +62,7 @@ def test_without_file_it_lies_in_the_first_root_and_is_the_same_again(three_runs
     assert main(line) == 0
     ids = [read_run(three_runs / name).run_id for name in ("base", "sessions")]
     path = tmp_path / "comparisons" / f"{ids[0]}..{ids[1]}.html"
-    assert capsys.readouterr().out.splitlines()[-1] == f"page      {path}"
+    assert capsys.readouterr().out.splitlines()[-1] == f"wrote {path}"
     assert path.read_text(encoding="utf-8") == page
     assert path.stat().st_size < 1_500_000
 

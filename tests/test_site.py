@@ -334,7 +334,7 @@ def test_one_runs_page_is_drawn_anew(tmp_path, capsys):
     with pytest.raises(WindowError):
         run(compose(["data.n_leads=300", "window.start=2030-01-01", f"tracking.root={folder.parent}"]), folder)
     assert main(["report", str(folder)]) == 0
-    assert capsys.readouterr().out == f"page      {folder / 'report.html'}\n"
+    assert capsys.readouterr().out == f"wrote {folder / 'report.html'}\n"
     drawn = (folder / "report.html").read_bytes()
     assert b"no observation is left" in drawn
     assert main(["report", str(folder), "--out", str(tmp_path / "copy.html")]) == 0

@@ -50,7 +50,7 @@ def _write_page(found: RunDiff, arguments: Namespace) -> None:
         path /= name
     write_all({path: comparison_page(found)})
     say(headline(found.verdict))
-    say(f"page      {path}")
+    say(f"wrote {path}")
 
 
 def _say(found: RunDiff) -> None:

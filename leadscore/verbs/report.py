@@ -63,7 +63,7 @@ def _one(arguments: Namespace) -> int:
     if arguments.json:
         say_json({"run_id": run.run_id, "page": str(path)})
     else:
-        say(f"page      {path}")
+        say(f"wrote {path}")
     return 0
 
 
