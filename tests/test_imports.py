@@ -55,6 +55,7 @@ ALLOWED = {
 # They know the way: doors call the pipeline, the pipeline walks through the rooms.
 WALKERS = {
     "pipeline",
+    "planning",
     "training",
     "fitting",
     "searching",

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 # except a value at its default, which config_hash leaves out: so the files where the defaults stand count.
 SILENT = {"errors", "terminal", "report", "door", "train", "record", "identity", "config", "verbs", "testing", "store"}
 SILENT |= {"__main__", "sealed", "features/audit", "changes", "repetition", "ablation", "score", "scoring", "sweeps"}
+SILENT |= {"site", "reporting", "promotion", "confirmation"}
 DEFAULTS = ("config/schema.py", "config/models.py")
 REGISTERED = {"feature", "definition"}  # code_hash names those that a run uses
 
