@@ -93,13 +93,9 @@ def scale_over_folds(scales: Sequence[str]) -> str:
     >>> scale_over_folds(["log-odds", "log-odds before calibration", "log-odds"])
     'log-odds, before calibration in 1 of 3 folds'
     """
-    from leadscore.model.base import LOG_ODDS
-
-    kinds = list(dict.fromkeys(scales))
-    if len(kinds) == 1:
-        return kinds[0]
-    before = sum(scale != LOG_ODDS for scale in scales)
-    return f"{LOG_ODDS}, before calibration in {before} of {len(scales)} folds"
+    plain = min(scales, key=len)
+    before = sum(scale != plain for scale in scales)
+    return f"{plain}, before calibration in {before} of {len(scales)} folds" if before else plain
 
 
 def _direction(values: pd.Series, contribution: pd.Series) -> str:

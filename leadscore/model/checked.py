@@ -66,6 +66,12 @@ class CheckedModel:
         """Return what the last fit wants people to know, one sentence each."""
         return [*getattr(self.inner, "warnings", []), *self._own_warnings]
 
+    def in_words(self) -> list[str]:
+        """Return the fitted model in sentences, where it can be told in some; else none."""
+        _ = self.columns
+        tells = getattr(self.inner, "in_words", None)
+        return [] if tells is None else list(tells())
+
     @property
     def wants_held_out(self) -> bool:
         """Whether the model is tuned on rows of the training period that it is not fitted on."""

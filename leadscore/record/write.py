@@ -128,6 +128,7 @@ def metrics_of(run: TrainedRun) -> dict[str, Any]:
         "train_and_valid": [None if fold.sides is None else fold.sides.to_json() for fold in run.folds],
         "importance": run.importance.to_dict("records"),
         "importance_scale": run.importance_scale,
+        "model_in_words": run.model.in_words(),
         "effects": run.effects,
         "bands": run.bands.to_json(),
         "feature_seconds": {name: round(seconds, 4) for name, seconds in run.dataset.table.seconds.items()},
