@@ -120,6 +120,8 @@ def _refuse_models(model: ModelConfig) -> None:
             problems.append(f"{key} is itself an ensemble: name its members in model.members")
         elif key != "model" and part.calibration != "none":
             problems.append(f"{key}.calibration: an ensemble is calibrated as a whole, by model.calibration")
+        elif key != "model" and part.negatives_per_positive is not None:
+            problems.append(f"{key}.negatives_per_positive: an ensemble is fitted on one sample of its own")
     if not getattr(model, "members", True):
         problems.append("model.members is empty: +model@model.members.NAME=CHOICE adds a member")
     raise_all(ConfigError, problems)

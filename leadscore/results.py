@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from leadscore.evaluate import Check, Evaluation
     from leadscore.features import FeatureTable, Plan
     from leadscore.features.audit import AuditReport
-    from leadscore.model import Model
+    from leadscore.model import CheckedModel
     from leadscore.search import Searched
     from leadscore.split import Fold, Seal, Sides, UnitFold
     from leadscore.store import Store
@@ -107,7 +107,7 @@ class FoldResult:
 
     number: int
     fold: "Fold | UnitFold"
-    model: "Model"
+    model: "CheckedModel"
     n_train: int
     n_purged: int
     probability: "pd.Series"
@@ -165,7 +165,7 @@ class TrainedRun:
     search: "Searched | None" = None
 
     @property
-    def model(self) -> "Model":
+    def model(self) -> "CheckedModel":
         """The last fold's model: what was evaluated is what is kept."""
         return self.folds[-1].model
 

@@ -38,6 +38,10 @@ CONFIGS = {
         members={"line": LogisticModel(), "trees": HistGradientBoostingModel(max_iter=5, min_samples_leaf=10)},
         calibration="sigmoid",
     ),
+    "logistic, undersampled": LogisticModel(negatives_per_positive=0.8),
+    "lightgbm stopped early, undersampled, sigmoid": LightgbmModel(
+        n_estimators=40, min_child_samples=10, early_stopping=5, negatives_per_positive=0.8, calibration="sigmoid"
+    ),
     "logistic, sigmoid": LogisticModel(calibration="sigmoid"),
     "lightgbm, isotonic": LightgbmModel(n_estimators=20, min_child_samples=10, calibration="isotonic"),
     "baseline": BaselineModel(),

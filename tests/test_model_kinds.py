@@ -304,3 +304,37 @@ def test_baseline_names_the_column_that_was_meant(numbers):
     named = X.assign(country=pd.Series(["DE"] * 400, dtype="str"))
     with pytest.raises(ModelError, match=r"model\.rank_by names 'country', which is a category"):
         make_model(BaselineModel(rank_by="country"), seed=0).fit(named, y)
+
+
+# --- coefficients in words --------------------------------------------------------------------------------
+
+
+def test_coefficients_in_words_are_what_the_odds_are_multiplied_by(numbers):
+    X, y = numbers
+    X = X.assign(country=text(*["DE", "FR", None, "DE"] * 100))
+    X.loc[X.index[::7], "days_since"] = np.nan
+    model = make_model(LogisticModel(), seed=0).fit(X, y)
+    country, days, sessions = sorted(model.in_words())
+
+    one = X.assign(sessions=0.0, days_since=5.0, country="DE").astype({"country": "str"})[:1]
+
+    def odds(**changes):
+        p = float(model.predict_proba(one.assign(**changes).astype({"country": "str"})).iloc[0])
+        return p / (1 - p)
+
+    step = model.inner._fitted.terms["sessions"].encoding.scale
+    assert sessions == (
+        f"sessions: {step:.3g} more (one standard deviation) multiplies the odds by {odds(sessions=step) / odds():.3g}"
+    )
+    median = model.inner._fitted.terms["days_since"].encoding.median
+    missing = odds(days_since=np.nan) / odds(days_since=median)
+    assert f"; a missing one counts as {median:.3g} and multiplies them by {missing:.3g}" in days
+    assert f"FR {odds(country='FR') / odds(country='Atlantis'):.3g}" in country
+    assert "missing" in country
+    assert country.endswith("any other level by 1")
+
+
+def test_the_strongest_column_is_told_first_and_trees_tell_none(numbers):
+    X, y = numbers
+    assert make_model(LogisticModel(), seed=0).fit(X, y).in_words()[0].startswith(("sessions", "days_since"))
+    assert make_model(LightgbmModel(n_estimators=2), seed=0).fit(X, y).in_words() == []

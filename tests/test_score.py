@@ -390,6 +390,11 @@ def test_the_champion_scores_from_the_command_line(today, command, monkeypatch):
     assert command("--flag", module="leadscore.score").returncode == 2
 
 
+@pytest.mark.parametrize("name", ["1234e567", "00012", "latest~1", "20261126T164426", "nan", "./runs/x", "5"])
+def test_a_runs_name_is_text_whatever_it_looks_like(name):
+    assert compose_score([f"run={name}"]).run == name
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -20,11 +20,12 @@ from leadscore.errors import ConfigError, LeadscoreError
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
 
-__all__ = ["Grid", "check_each", "flags_first", "named_plugins", "parse_command", "quoted_note"]
+__all__ = ["Grid", "check_each", "flags_first", "named_plugins", "parse_command", "quoted_note", "quoted_run"]
 
 T = TypeVar("T")
 MANY = 50  # jobs whose check is worth a word to whoever waits
 COUNTED = 1_000_000  # values of one override; whoever writes more means something else
+_PLAIN_RUN = re.compile(r"run=([\w.~/:-]+)")
 
 
 def parse_command() -> Namespace:
@@ -36,7 +37,7 @@ def parse_command() -> Namespace:
         For flags by which Hydra would run another config than the one that is checked, and for secrets.
     """
     refuse_secret_words(sys.argv[1:])
-    sys.argv[1:] = flags_first([quoted_note(argument) for argument in sys.argv[1:]])
+    sys.argv[1:] = flags_first([quoted_run(quoted_note(argument)) for argument in sys.argv[1:]])
     arguments = get_args_parser().parse_args()
     others = {
         "--config-path": arguments.config_path,
@@ -87,6 +88,18 @@ def quoted_note(argument: str) -> str:
     escaped = re.sub(r"(\\*)\$\{", r"\1\1\\${", escaped)  # no interpolation
     trailing = re.search(r"\\*$", escaped)
     return f"notes='{escaped}{trailing[0] if trailing else ''}'"
+
+
+def quoted_run(argument: str) -> str:
+    """Return `run=` quoted for Hydra, to which a hash may look like a number and `latest~1` like nothing.
+
+    Examples
+    --------
+    >>> quoted_run("run=1234e567"), quoted_run("run=latest~1"), quoted_run("run=a,b")
+    ("run='1234e567'", "run='latest~1'", 'run=a,b')
+    """
+    plain = _PLAIN_RUN.fullmatch(argument)
+    return f"run='{plain[1]}'" if plain else argument
 
 
 def named_plugins(overrides: Sequence[str]) -> list[str]:

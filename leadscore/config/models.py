@@ -26,6 +26,8 @@ class ModelConfig:
 
     name: str = MISSING
     calibration: str = choice("none", "none", "sigmoid", "isotonic", "auto")  # learned on the inner fold
+    # rows that do not convert, drawn by lot for each that does; null: all; taken off the probabilities again
+    negatives_per_positive: float | None = number(None, above=0)
     # parameter -> [low, high], [low, high, log] or a list of words, for search=random|tpe
     search_space: dict[str, Any] = field(default_factory=dict, metadata=RANGES)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from omegaconf import DictConfig
 
 from leadscore.config.checks import compose_job, typed, without_hydra
+from leadscore.config.command import quoted_run
 from leadscore.config.compose import SCORE
 from leadscore.config.relations import compute_contradictions, data_contradictions
 from leadscore.config.score_schema import POLICIES, RUNS_OWN, ScoreConfig
@@ -30,7 +31,7 @@ def check_score_job(overrides: Sequence[str], loader: "ConfigLoader") -> ScoreCo
         With every problem found.
     """
     raise_all(ConfigError, [problem for override in overrides if (problem := _of_the_run(override))])
-    return check_score_tree(compose_job(overrides, loader, SCORE))
+    return check_score_tree(compose_job([quoted_run(each) for each in overrides], loader, SCORE))
 
 
 def check_score_tree(tree: DictConfig) -> ScoreConfig:

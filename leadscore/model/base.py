@@ -60,6 +60,8 @@ class Model(Protocol):
         third argument `held_out`, the pair (X, y) of the inner fold of the training period.
     libraries : list of str, optional
         Packages, besides the registered one, whose versions a saved model records.
+    in_words : callable, optional
+        `in_words()`: the fitted model in sentences, the most important first, for `metrics.json` and `leadscore show`.
     """
 
     name: str

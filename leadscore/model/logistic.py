@@ -11,6 +11,7 @@ import pandas as pd
 
 from leadscore.config.schema import LogisticModel
 from leadscore.model.base import Explanation
+from leadscore.model.coefficients import in_words
 from leadscore.model.contract import kinds_of
 from leadscore.model.encoding import (
     MAX_LEVELS,
@@ -113,6 +114,12 @@ class LogisticRegression:
         fitted = require(self._fitted, self.name)
         contributions = {name: term.contribution(X[name]) for name, term in fitted.terms.items()}
         return Explanation(pd.DataFrame(contributions, index=X.index), fitted.base)
+
+    def in_words(self) -> list[str]:
+        """Return what each column does to the odds, the strongest first."""
+        terms = require(self._fitted, self.name).terms
+        encodings = {name: term.encoding for name, term in terms.items()}
+        return in_words(encodings, {name: term.coefficients.tolist() for name, term in terms.items()})
 
     def save(self, folder: Path) -> None:
         """Write `logistic.json`."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError, did_you_mean
 from leadscore.model.checked import CheckedModel
+from leadscore.model.sampling import Sampling
 
 __all__ = ["Registration", "make_model", "model_names", "parts_of", "register_model", "registration_of"]
 
@@ -159,4 +160,6 @@ def make_model(config: ModelConfig, seed: int) -> CheckedModel:
             f"it is registered at {registration.where}."
         )
         raise ModelError(msg)
-    return CheckedModel(registration.cls(config, seed), calibration=config.calibration)
+    asked = config.negatives_per_positive
+    sampling = None if asked is None else Sampling(asked, seed)
+    return CheckedModel(registration.cls(config, seed), calibration=config.calibration, sampling=sampling)

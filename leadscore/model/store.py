@@ -26,6 +26,8 @@ from leadscore.model.calibration import FILE as CALIBRATION
 from leadscore.model.calibration import read_calibration
 from leadscore.model.checked import CheckedModel
 from leadscore.model.registry import registration_of
+from leadscore.model.sampling import FILE as SAMPLING
+from leadscore.model.sampling import read_sampling
 from leadscore.model.state import read_state
 from leadscore.serving import Serving
 
@@ -131,6 +133,7 @@ def load_model(folder: Path, *, sha256: str | None = None, any_version: bool = F
     try:
         columns = _columns(manifest)
         calibration = read_calibration(folder) if CALIBRATION in manifest["files"] else "none"
+        sampling = read_sampling(folder) if SAMPLING in manifest["files"] else None
         model = registration.cls.load(folder)
         if isinstance(model, ChecksColumns):
             model.check_columns(columns)
@@ -138,7 +141,7 @@ def load_model(folder: Path, *, sha256: str | None = None, any_version: bool = F
         raise
     except Exception as error:  # whatever a file that fits its manifest, and was made up, makes of its reader
         raise _unreadable(folder, manifest, error) from error
-    return CheckedModel(model, columns, calibration)
+    return CheckedModel(model, columns, calibration, sampling)
 
 
 def load_serving(folder: Path, *, sha256: str | None = None) -> Serving:

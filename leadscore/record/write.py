@@ -138,6 +138,7 @@ def metrics_of(run: TrainedRun) -> dict[str, Any]:
         "train_and_valid": [None if fold.sides is None else fold.sides.to_json() for fold in run.folds],
         "importance": run.importance.to_dict("records"),
         "importance_scale": run.importance_scale,
+        "model_in_words": run.model.in_words(),
         "effects": run.effects,
         **({} if run.search is None else {"search": run.search.summary}),
         "bands": run.bands.to_json(),

@@ -241,6 +241,11 @@ def _say_features(features: Iterable[Mapping[str, str]], metrics: Mapping[str, A
         more = len(importance) - len(strongest)
         scale = (metrics or {}).get("importance_scale", "log-odds")  # runs of before did not say it
         _wrapped("strongest", ", ".join(strongest) + (f" and {more} more" if more else "") + f" ({scale})")
+    sentences = (metrics or {}).get("model_in_words") or []
+    for number, sentence in enumerate(sentences[:STRONGEST]):
+        _wrapped("" if number else "the model", sentence)
+    if len(sentences) > STRONGEST:
+        _wrapped("", f"and {len(sentences) - STRONGEST} more columns in metrics.json (model_in_words)")
     for number, each in enumerate(features):
         _wrapped("" if number else "features", f"{each['column']}: {each['meaning']}")
     say()
