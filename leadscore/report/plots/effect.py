@@ -36,9 +36,9 @@ def effect(number: int, found: Mapping[str, Any], profile: ColumnProfile | None,
     is_number = found["kind"] == "number"
 
     def paint(figure: "Figure") -> None:
-        axes = plain_axes(
-            figure, shortened(f"{found['feature']}{f' ({unit})' if unit else ''}", 44), "mean probability"
-        )
+        named = f"{found['feature']} ({unit})" if unit else str(found["feature"])
+        bottom = 40 if is_number else 40 + _drop(known)
+        axes = plain_axes(figure, shortened(named, 44), "mean probability", bottom=bottom)
         if is_number:
             _paint_number(axes, known, missing, profile)
         else:
@@ -87,7 +87,7 @@ def _paint_levels(axes: "Axes", known: Any, missing: float | None, profile: Colu
     for place, (level, mean) in enumerate(lines):
         if level in shares:
             axes.text(place, mean, f"{shares[level]:.0%}", color=COLOURS["soft"], ha="center", va="bottom", fontsize=10)
-    crowded = sum(len(str(level)) for level, _ in lines) > 40
+    crowded = bool(_drop(known))
     axes.set_xticks(
         range(len(lines)),
         [shortened(level, 14) for level, _ in lines],
@@ -96,6 +96,12 @@ def _paint_levels(axes: "Axes", known: Any, missing: float | None, profile: Colu
         rotation_mode="anchor",
     )
     axes.grid(False, axis="x")
+
+
+def _drop(known: Any) -> float:
+    """Return how many pixels levels hang down, turned where they would run into each other."""
+    lengths = [len(shortened(level, 14)) for level, _ in known]
+    return 4.2 * max(lengths) if sum(lengths) > 40 else 0
 
 
 def _lies(profile: ColumnProfile) -> str:
