@@ -20,9 +20,10 @@ from leadscore.report.picture import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "HOVER", "NARROW", "WIDE", "can_draw", "draw", "plain_axes", "shortened"]
+__all__ = ["COLOURS", "HOVER", "NARROW", "WIDE", "can_draw", "draw", "in_percent", "plain_axes", "shortened"]
 
 NARROW = (400, 290)  # pixels; two stand side by side on a desk, one fills a phone
 WIDE = (480, 260)
@@ -74,6 +75,15 @@ def plain_axes(figure: "Figure", x: str = "", y: str = "", *, left: float = 60, 
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     return axes
+
+
+def in_percent(*sides: "Axis") -> None:
+    """Say the shares along an axis in percent, at places that are whole there."""
+    from matplotlib.ticker import MaxNLocator
+
+    for side in sides:
+        side.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+        side.set_major_formatter(lambda value, _: f"{100 * value:.6g}%")
 
 
 def shortened(text: object, most: int = 28) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, NARROW, draw, plain_axes, shortened
+from leadscore.report.plots.canvas import COLOURS, NARROW, draw, in_percent, plain_axes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def dots(
         axes.set_ylim(len(lines) - 0.4, -0.9 if reference is None else -1.5)
         axes.grid(False, axis="y")
         if percent:
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+            in_percent(axes.xaxis)
 
     return draw(picture, paint, _size(lines))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.profiles import ColumnProfile
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, draw, plain_axes, shortened
+from leadscore.report.plots.canvas import COLOURS, draw, in_percent, plain_axes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,8 +44,7 @@ def effect(number: int, found: Mapping[str, Any], profile: ColumnProfile | None,
         else:
             _paint_levels(axes, known, missing, profile)
         axes.set_ylim(0, max(means) * 1.15 or 1)
-        digits = 0 if max(means) > 0.04 else 1
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.{digits}%}")
+        in_percent(axes.yaxis)
 
     lowest, highest = (pick(range(len(means)), key=means.__getitem__) for pick in (min, max))
     lies = "" if profile is None else _lies(profile)
