@@ -246,14 +246,18 @@ def _fold(fold: Fold | UnitFold, rows: Any) -> dict[str, Any]:
 
 
 def _over_time(as_of: Any, label: Any) -> list[dict[str, Any]]:
-    """Return how many observations, and how many that converted, each of some equal periods of whole days has."""
+    """Return how many observations, and how many that converted, each of some equal periods has.
+
+    They are whole days, and weeks where they are longer: weekly snapshots fill them alike.
+    """
     import numpy as np
     import pandas as pd
 
     if as_of.empty:
         return []
     first = as_of.min().floor("D")
-    length = pd.Timedelta(days=max((as_of.max() - first).days // PERIODS + 1, 1))
+    days = (as_of.max() - first).days // PERIODS + 1
+    length = pd.Timedelta(days=days if days < 7 else -(-days // 7) * 7)
     period = ((as_of - first) // length).to_numpy()
     n = np.bincount(period)
     positives = np.bincount(period, weights=label.to_numpy())

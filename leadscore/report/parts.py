@@ -1,6 +1,7 @@
 """What a run left in its folder, as far as it got: the report is drawn from nothing else."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from leadscore.errors import LeadscoreError, RecordError
@@ -55,7 +56,7 @@ class Parts:
     serving: "Serving | None"
     repeat: Repeat | None
 
-    @property
+    @cached_property
     def last_fold(self) -> "pd.DataFrame":
         """The predictions of the last fold, whose model is kept, the highest first."""
         predictions = self.predictions

@@ -50,7 +50,7 @@ def importance_picture(parts: Parts) -> Picture | None:
         return None
     more = len(importance) - len(shown)
     scale = metrics.get("importance_scale", "log-odds")  # recorded since there are other scales
-    spread = f"; lines: the least and the most in one of {folds} folds" if folds > 1 else ""
+    spread = f"; lines: the least and the most in one of {folds} folds" if folds > 1 else " over the one fold"
     return bars(
         Picture(
             "importance",
@@ -100,8 +100,8 @@ def example_leads(parts: Parts) -> tuple[list[Example], str]:
         return [], f"The model cannot be loaded here: {error}"
     places = _places(len(fold))
     chosen = fold.iloc[[at for at, _ in places]]
-    index = ["user_id", "as_of"]
-    X = values.set_index(index).loc[list(chosen[index].itertuples(index=False, name=None)), list(model.columns)]
+    keys = ["user_id", "as_of"]
+    X = chosen[keys].merge(values, on=keys, how="left", sort=False).set_index(keys)[list(model.columns)]
     told = reasons(model.explain(X), X, serving.dictionary).filter(like="reason_")
     bands = serving.bands.of(chosen["probability"])
     return [

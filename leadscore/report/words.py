@@ -6,7 +6,7 @@ from typing import Any
 
 from leadscore.serving import Described
 
-__all__ = ["looks_at", "name_in_words", "nothing_said", "sentence", "window_said"]
+__all__ = ["length_in_words", "looks_at", "name_in_words", "nothing_said", "sentence", "window_said"]
 
 UNITS = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
 

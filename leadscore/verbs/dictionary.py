@@ -14,13 +14,14 @@ from leadscore.config.schema import Config
 from leadscore.errors import RecordError
 from leadscore.pipeline import compose, plan_run
 from leadscore.record.write import dictionary_cells, markdown_row
+from leadscore.report.words import length_in_words, name_in_words, sentence
 from leadscore.verbs.say import say, say_json
 
 if TYPE_CHECKING:
     from leadscore.features import Feature
     from leadscore.features.plan import Planned
 
-__all__ = ["dictionary", "name_in_words"]
+__all__ = ["dictionary"]
 
 TEMPLATE = Path(__file__).with_name("templates") / "dictionary.html.j2"
 HEADINGS = {
@@ -53,38 +54,13 @@ def _row(step: "Planned") -> dict[str, str]:
     cells = dictionary_cells(step)
     return {
         "title": name_in_words(step.feature.name),
-        "meaning": _sentence(cells["meaning"]),
+        "meaning": sentence(cells["meaning"]),
         "window": _window(step.feature),
         "unit": cells["unit"],
         "nothing": _nothing(step.feature),
         "origin": _origin(step.feature),
         "column": cells["column"],
     }
-
-
-def name_in_words(name: str) -> str:
-    """Return a column's name as a heading.
-
-    Examples
-    --------
-    >>> name_in_words("sessions_last_7_days"), name_in_words("tickets_30d"), name_in_words("events_1d12h")
-    ('Sessions last 7 days', 'Tickets 30 days', 'Events 1 day 12 hours')
-    """
-    words = " ".join(_length_in_words(part) for part in name.split("_") if part)
-    return words[:1].upper() + words[1:]
-
-
-def _length_in_words(part: str) -> str:
-    if not re.fullmatch(r"(\d+[wdhms])+", part):
-        return part
-    units = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}
-    pieces = re.findall(r"(\d+)([wdhms])", part)
-    return " ".join(f"{n} {units[unit]}{'' if n == '1' else 's'}" for n, unit in pieces)
-
-
-def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _window(each: "Feature") -> str:
@@ -95,7 +71,7 @@ def _window(each: "Feature") -> str:
     if each.lookback == timedelta(days=1):
         return "the 24 hours before the score"
     length = each.window.split(" ", 1)[0]
-    return f"the {_length_in_words(length)} before the score"
+    return f"the {length_in_words(length)} before the score"
 
 
 def _nothing(each: "Feature") -> str:

@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, NARROW, draw, plain_axes, shortened
+from leadscore.report.plots.canvas import COLOURS, NARROW, draw, in_percent, plain_axes, shortened
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["Dot", "bars", "dots"]
+
+WIDTH_OF_A_LETTER = 6.2  # pixels, of names beside an axis
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,7 @@ def dots(
     """
 
     def paint(figure: "Figure") -> None:
-        axes = plain_axes(figure, x)
-        _names(axes, lines)
+        axes = _named_axes(figure, lines, x)
         if reference is not None:
             at, name = reference
             axes.plot([at, at], [-0.6, len(lines)], color=COLOURS["vermilion"], linewidth=1.2, linestyle=(0, (4, 3)))
@@ -63,7 +65,7 @@ def dots(
         axes.set_ylim(len(lines) - 0.4, -0.9 if reference is None else -1.5)
         axes.grid(False, axis="y")
         if percent:
-            axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+            in_percent(axes.xaxis)
 
     return draw(picture, paint, _size(lines))
 
@@ -72,8 +74,7 @@ def bars(picture: Picture, lines: Sequence[Dot], x: str) -> Picture:
     """Return the picture as bars from zero, with whiskers where a line has an interval."""
 
     def paint(figure: "Figure") -> None:
-        axes = plain_axes(figure, x)
-        _names(axes, lines)
+        axes = _named_axes(figure, lines, x)
         axes.barh(range(len(lines)), [line.value for line in lines], height=0.62, color=COLOURS["blue"], alpha=0.75)
         for place, line in enumerate(lines):
             if line.low is not None and line.high is not None and line.high > line.low:
@@ -84,10 +85,13 @@ def bars(picture: Picture, lines: Sequence[Dot], x: str) -> Picture:
     return draw(picture, paint, _size(lines))
 
 
-def _names(axes: Any, lines: Sequence[Dot]) -> None:
-    axes.set_yticks(range(len(lines)), [shortened(line.name, 24) for line in lines], color=COLOURS["ink"])
+def _named_axes(figure: "Figure", lines: Sequence[Dot], x: str) -> "Axes":
+    names = [shortened(line.name, 24) for line in lines]
+    axes = plain_axes(figure, x, left=12 + WIDTH_OF_A_LETTER * max(map(len, names)))
+    axes.set_yticks(range(len(lines)), names, color=COLOURS["ink"])
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+    return axes
 
 
 def _size(lines: Sequence[Dot]) -> tuple[int, int]:

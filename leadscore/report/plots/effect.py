@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.profiles import ColumnProfile
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, draw, plain_axes, shortened
+from leadscore.report.plots.canvas import COLOURS, draw, in_percent, plain_axes, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,16 +36,15 @@ def effect(number: int, found: Mapping[str, Any], profile: ColumnProfile | None,
     is_number = found["kind"] == "number"
 
     def paint(figure: "Figure") -> None:
-        axes = plain_axes(
-            figure, shortened(f"{found['feature']}{f' ({unit})' if unit else ''}", 44), "mean probability"
-        )
+        named = f"{found['feature']} ({unit})" if unit else str(found["feature"])
+        bottom = 40 if is_number else 40 + _drop(known)
+        axes = plain_axes(figure, shortened(named, 44), "mean probability", bottom=bottom)
         if is_number:
             _paint_number(axes, known, missing, profile)
         else:
             _paint_levels(axes, known, missing, profile)
         axes.set_ylim(0, max(means) * 1.15 or 1)
-        digits = 0 if max(means) > 0.04 else 1
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.{digits}%}")
+        in_percent(axes.yaxis)
 
     lowest, highest = (pick(range(len(means)), key=means.__getitem__) for pick in (min, max))
     lies = "" if profile is None else _lies(profile)
@@ -87,7 +86,7 @@ def _paint_levels(axes: "Axes", known: Any, missing: float | None, profile: Colu
     for place, (level, mean) in enumerate(lines):
         if level in shares:
             axes.text(place, mean, f"{shares[level]:.0%}", color=COLOURS["soft"], ha="center", va="bottom", fontsize=10)
-    crowded = sum(len(str(level)) for level, _ in lines) > 40
+    crowded = bool(_drop(known))
     axes.set_xticks(
         range(len(lines)),
         [shortened(level, 14) for level, _ in lines],
@@ -96,6 +95,12 @@ def _paint_levels(axes: "Axes", known: Any, missing: float | None, profile: Colu
         rotation_mode="anchor",
     )
     axes.grid(False, axis="x")
+
+
+def _drop(known: Any) -> float:
+    """Return how many pixels levels hang down, turned where they would run into each other."""
+    lengths = [len(shortened(level, 14)) for level, _ in known]
+    return 4.2 * max(lengths) if sum(lengths) > 40 else 0
 
 
 def _lies(profile: ColumnProfile) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.report.curves import Banded
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, draw, plain_axes
+from leadscore.report.plots.canvas import COLOURS, draw, in_percent, plain_axes
 from leadscore.report.words import sentence
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def lift(of: Ranking) -> Picture:
         _curve(axes, of, "lift")
         axes.set_ylim(0, _top(of, "lift"))
         axes.set_xlim(0, 1)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        in_percent(axes.xaxis)
         _below(axes, 1, "at random")
         if of.called is not None:
             _mark(axes, of.called, axes.get_ylim()[1])
@@ -210,8 +210,7 @@ def _below(axes: "Axes", y: float, text: str) -> None:
 def _shares(axes: "Axes", right: float, top: float) -> None:
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    in_percent(axes.xaxis, axes.yaxis)
 
 
 def _top(of: Ranking, name: str) -> float:

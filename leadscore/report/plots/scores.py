@@ -7,7 +7,7 @@ import numpy as np
 
 from leadscore.report.curves import Bin
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, draw, plain_axes
+from leadscore.report.plots.canvas import COLOURS, draw, in_percent, plain_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +30,7 @@ def calibration(bins: Sequence[Bin], rows: str, error: str) -> Picture:
         axes.errorbar(said, came, yerr=np.maximum(reach, 0), fmt="o", color=COLOURS["blue"], elinewidth=1.4)
         axes.set_xlim(0, top)
         axes.set_ylim(0, top)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        in_percent(axes.xaxis, axes.yaxis)
 
     off = [each for each in bins if not each.low <= each.said <= each.high]
     fewest, most = min(each.n for each in bins), max(each.n for each in bins)
@@ -84,8 +83,7 @@ def distribution(fold: "pd.DataFrame", cuts: Mapping[str, float], rows: str) -> 
                 free = least + top * 0.05
                 axes.text(least + top * 0.008, height * 0.99, band, color=COLOURS["soft"], va="top", fontsize=10)
         axes.set_xlim(0, top)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        in_percent(axes.xaxis, axes.yaxis)
         axes.legend(loc="upper right", bbox_to_anchor=(1, 0.93))
 
     table = []

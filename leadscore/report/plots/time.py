@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from leadscore.report.picture import Picture
-from leadscore.report.plots.canvas import COLOURS, WIDE, draw, plain_axes
+from leadscore.report.plots.canvas import COLOURS, WIDE, draw, in_percent, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -145,7 +145,7 @@ def _paint_counts(counts: "Axes", rates: "Axes", periods: Sequence[Mapping[str, 
     rates.plot([when for when, _ in known], [rate for _, rate in known], "o-", color=COLOURS["ink"], markersize=3)
     rates.set_ylim(0, max(rate for _, rate in known) * 1.15 or 1)
     rates.set_ylabel("base rate")
-    rates.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    in_percent(rates.yaxis)
 
 
 def _paint_folds(axes: "Axes", lines: Sequence[Sequence[Span]], folds: int) -> None:
