@@ -13,7 +13,7 @@ from leadscore.data.edge import IDS, TypedTable
 from leadscore.data.origin import Findings, plural
 from leadscore.data.parts import lay_out, order_by_part
 from leadscore.errors import DataError, examples, raise_all
-from leadscore.eventlog import EventLog, code_columns, coded, n_parts, repeated_rows
+from leadscore.eventlog import EventLog, code_columns, coded, n_parts, places_of, repeated_rows
 from leadscore.tables import CONVERTED_LATER
 
 __all__ = ["complete_until", "settle_events", "settle_leads"]
@@ -72,8 +72,7 @@ def _ends(leads: TypedTable, events: TypedTable | None) -> dict[str, pd.Timestam
     ends = {f"leads ({leads.origin.label})": frame[[name for name in LEAD_TIMES if name in frame]].max().max()}
     if events is not None:
         ids = events.frame["user_id"].array
-        leads_ids = pd.Index(frame["user_id"])
-        known = (leads_ids if leads_ids.is_unique else leads_ids.unique()).get_indexer(ids.categories) >= 0
+        known = places_of(ids.categories, frame["user_id"]) >= 0
         stays = np.append(known, False)[ids.codes]
         if "event_id" in events.frame:
             stays &= events.frame["event_id"].notna().to_numpy()
@@ -148,16 +147,16 @@ def settle_events(
     lead, user_ids = coded(frame["user_id"])
     columns, words = code_columns(frame.drop(columns="user_id"))
     orders = order_by_part(lead, user_ids, columns, n_parts(len(frame)))
-    kept = kept_leads.set_index("user_id")["created_at"]
-    if not kept.index.is_unique:
-        kept = kept.groupby("user_id").min()
-    kept_lead = kept.index.get_indexer(user_ids)
+    kept = kept_leads[["user_id", "created_at"]]
+    if not kept["user_id"].is_unique:
+        kept = kept.groupby("user_id", as_index=False).min()
+    kept_lead = places_of(user_ids, kept["user_id"])
     stranger = kept_lead < 0
     unknown = orphan = np.append(stranger, True)[lead]
     if stranger.any():
-        stranger &= pd.Index(leads.frame["user_id"].unique()).get_indexer(user_ids) < 0
+        stranger &= places_of(user_ids, leads.frame["user_id"]) < 0
         orphan = unknown & np.append(stranger, True)[lead]
-    created = np.append(kept.array.asi8, np.iinfo("int64").min)[np.append(kept_lead, -1)]
+    created = np.append(kept["created_at"].array.asi8, np.iinfo("int64").min)[np.append(kept_lead, -1)]
     early = columns["timestamp"] < created[lead]
     reasons = [
         *(
