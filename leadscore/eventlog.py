@@ -27,6 +27,7 @@ __all__ = [
     "group_rows",
     "n_parts",
     "part_of",
+    "places_of",
     "repeated_rows",
 ]
 
@@ -192,7 +193,7 @@ class EventLog:
 
     def codes_of(self, user_ids: Any) -> Array:
         """Return the codes of leads, -1 for one without events."""
-        return np.asarray(self.user_ids.get_indexer(pd.Index(user_ids)))
+        return places_of(user_ids, self.user_ids)
 
     def span(self, name: str) -> tuple[Any, Any]:
         """Return the smallest and largest value of a time or number column."""
@@ -216,6 +217,24 @@ class EventLog:
                     values = values.astype("<i8" if self.kind(name) == "time" else "<i4")
                 whole.update(np.ascontiguousarray(values).data)
         return whole.hexdigest()
+
+
+def places_of(texts: Any, words: pd.Index) -> Array:
+    """Return where each text stands in `words`, int64, -1 where nowhere.
+
+    As `words.get_indexer(texts)`, which would make a Python object of every id and keep them with the index.
+
+    Examples
+    --------
+    >>> places_of(pd.Series(["b", None, "x"], dtype="str"), pd.Index(["a", "b"], dtype="str")).tolist()
+    [1, -1, -1]
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    looked_up, known = (pa.array(pd.Index(each, dtype="str").array) for each in (texts, words))
+    found: Array = pc.index_in(looked_up, value_set=known).fill_null(MISSING).to_numpy()
+    return found.astype("int64")
 
 
 def n_parts(n_rows: int) -> int:

@@ -70,3 +70,8 @@ class Tables:
         import pandas as pd
 
         return pd.Index(self.leads["user_id"])
+
+    @cached_property
+    def repeats_leads(self) -> bool:
+        """Whether a lead has several rows."""
+        return not self.leads["user_id"].is_unique  # of the column: an index would keep its ids as Python objects

@@ -164,7 +164,7 @@ def own_points(tables: Tables, window: WindowConfig) -> pd.DataFrame:
     if isinstance(window, SnapshotsWindow):
         return _snapshots(leads, window, tables.data_end)
     if isinstance(window, DelayWindow):
-        if not leads["user_id"].is_unique:
+        if tables.repeats_leads:
             raise WindowError(
                 "window=delay observes each lead once, but user_id repeats in the lead table: choose window=given"
             )

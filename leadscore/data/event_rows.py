@@ -15,7 +15,7 @@ from leadscore.data.origin import Findings, Origin
 from leadscore.data.parts import lay_out, order_by_part
 from leadscore.data.reasons import Found, Reason, found_in, repeated_rows_of, say_found, settle
 from leadscore.errors import DataError, examples, raise_all
-from leadscore.eventlog import EventLog, code_columns, coded, n_parts, repeated_rows
+from leadscore.eventlog import EventLog, code_columns, coded, n_parts, places_of, repeated_rows
 
 __all__ = ["Judged", "judge_events", "say_judged", "settle_events"]
 
@@ -110,16 +110,16 @@ def judge_events(
     lead, user_ids = coded(frame["user_id"])
     columns, words = code_columns(frame.drop(columns="user_id"))
     orders = order_by_part(lead, user_ids, columns, n_parts(len(frame)))
-    kept = kept_leads.set_index("user_id")["created_at"]
-    if not kept.index.is_unique:
-        kept = kept.groupby("user_id").min()
-    kept_lead = kept.index.get_indexer(user_ids)
+    kept = kept_leads[["user_id", "created_at"]]
+    if not kept["user_id"].is_unique:
+        kept = kept.groupby("user_id", as_index=False).min()
+    kept_lead = places_of(user_ids, kept["user_id"])
     stranger = kept_lead < 0
     unknown = orphan = np.append(stranger, True)[lead]
     if stranger.any():
-        stranger &= pd.Index(lead_ids.unique()).get_indexer(user_ids) < 0
+        stranger &= places_of(user_ids, lead_ids) < 0
         orphan = unknown & np.append(stranger, True)[lead]
-    created = np.append(kept.array.asi8, np.iinfo("int64").min)[np.append(kept_lead, -1)]
+    created = np.append(kept["created_at"].array.asi8, np.iinfo("int64").min)[np.append(kept_lead, -1)]
     early = columns["timestamp"] < created[lead]
     reasons = [
         *(

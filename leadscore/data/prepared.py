@@ -220,7 +220,7 @@ def _opened(store: Store, folder: Path) -> Tables | None:
     """Return an entry's tables; None, with a note, where another process has just thrown it away."""
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-        with pa.OSFile(str(folder / LEADS)) as source:
+        with pa.memory_map(str(folder / LEADS)) as source:  # texts stay there: of millions of leads they are the most
             leads = pa.ipc.open_file(source).read_all().to_pandas().astype(about["dtypes"])
         log = open_log(folder / "log") if about["has_log"] else None
         codes = None if log is None else _codes(folder)

@@ -11,6 +11,7 @@ from leadscore.data.edge import TypedTable
 from leadscore.data.origin import Findings, plural
 from leadscore.data.reasons import Reason, repeated_rows_of, say_found, settle
 from leadscore.errors import DataError
+from leadscore.eventlog import places_of
 from leadscore.tables import CLOSED_LATER, CONVERTED_LATER
 
 __all__ = ["complete_until", "ends_of_events", "settle_leads"]
@@ -88,8 +89,7 @@ def ends_of_events(events: pd.DataFrame, lead_ids: pd.Index, label: str) -> dict
     label : str
     """
     ids = events["user_id"].array
-    leads = lead_ids.dropna()
-    known = (leads if leads.is_unique else leads.unique()).get_indexer(ids.categories) >= 0
+    known = places_of(ids.categories, lead_ids.dropna()) >= 0
     stays = np.append(known, False)[ids.codes]
     if "event_id" in events:
         stays &= events["event_id"].notna().to_numpy()

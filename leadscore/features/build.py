@@ -257,7 +257,7 @@ def _index(tables: Tables, observations: pd.DataFrame, observed: Observed) -> pd
     codes, instants = pd.factorize(observed.as_of, sort=True)
     times = pd.DatetimeIndex(np.asarray(instants).view("datetime64[us]")).tz_localize("UTC").astype(TIME_DTYPE)
     ids, rows = tables.lead_ids, observed.lead_row
-    if not ids.is_unique:
+    if tables.repeats_leads:
         place, ids = pd.factorize(ids)
         rows = place[rows]
     names = ["user_id", "as_of"]

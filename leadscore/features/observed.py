@@ -77,7 +77,7 @@ class Observed:
     def turn(self) -> Array:
         """Whether an observation is its lead's first (0), second (1), ... (n_observations,)."""
         ids = self.tables.lead_ids
-        person = self.lead_row if ids.is_unique else pd.factorize(ids)[0][self.lead_row]
+        person = pd.factorize(ids)[0][self.lead_row] if self.tables.repeats_leads else self.lead_row
         rows, offsets = group_rows(person, len(ids))
         turn = np.empty(len(self), dtype="int64")
         turn[rows] = np.arange(len(self)) - np.repeat(offsets[:-1], np.diff(offsets))
