@@ -138,7 +138,7 @@ def report(folder: Path, peers: list[str]) -> None:
     with tempfile.TemporaryDirectory(dir=folder) as home:
         plain = cpu_of(line, Path(home))
     print(
-        f"  {LONG} seeds          {long:6.1f} CPU s, {long / plain:.2f} times plain Hydra and a bare script: {plain:.1f}"
+        f"  {LONG} seeds          {long:6.1f} CPU s, {long / plain:.2f} times plain Hydra's with a script, {plain:.1f}"
     )
     for peer in peers:
         with tempfile.TemporaryDirectory(dir=folder) as home:

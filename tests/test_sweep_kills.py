@@ -142,7 +142,9 @@ def test_code_that_changed_is_said_and_its_jobs_run_again(tmp_path):
     )
     (tmp_path / "mine_features.py").write_text(code)
     words = ["--config-dir", "conf", "plugins=[mine_features]", "features=base,+mine", "model=baseline"]
-    assert start(tmp_path, *words).wait(200) == 0
+    sweep = start(tmp_path, *words)
+    _, err = sweep.communicate(timeout=200)
+    assert sweep.returncode == 0, err
     (folder,) = tmp_path.glob("multirun/*/*")
     refused = resume(tmp_path)
     assert refused.returncode == 1
