@@ -137,7 +137,9 @@ def report(folder: Path, peers: list[str]) -> None:
     line = [sys.executable, str(HERE / "hydra_script.py"), "-m", f"folder={folder}", f"seed=range({LONG})"]
     with tempfile.TemporaryDirectory(dir=folder) as home:
         plain = cpu_of(line, Path(home))
-    print(f"  {LONG} seeds          {long:6.1f} CPU s, {long / plain:.2f} times plain Hydra and a script: {plain:.1f}")
+    print(
+        f"  {LONG} seeds          {long:6.1f} CPU s, {long / plain:.2f} times plain Hydra's with a script, {plain:.1f}"
+    )
     for peer in peers:
         with tempfile.TemporaryDirectory(dir=folder) as home:
             took = cpu_of([peer, str(HERE / "mlflow_script.py"), str(folder), str(LONG)], Path(home))

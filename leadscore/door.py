@@ -34,6 +34,9 @@ from leadscore.errors import ConfigError, LeadscoreError, raise_all
 __all__ = ["Door", "open_door", "task_of"]
 
 
+GRIDS = (SWEEPER, "hydra._internal.core_plugins.basic_sweeper.BasicSweeper")  # they run every combination
+
+
 class Jobs(Protocol):
     """What every door's config can say."""
 
@@ -251,14 +254,16 @@ def check_command(door: Door[C], arguments: Any) -> list[C]:
         if not arguments.multirun:
             return [check(arguments.overrides)]
         grid = Grid(arguments.overrides, loader)
-        said = f"{grid.n_jobs:,} {'job' if grid.n_jobs == 1 else 'jobs'}{' or more' if grid.is_cut else ''}"
-        print(f"leadscore: {said}", file=sys.stderr)  # noqa: T201
         checks = check_each(grid, grid.n_jobs, check)
         overrides, first = next(checks)
+        sweeper = str(compose_tree(overrides, door.name).hydra.sweeper._target_)
+        what = ("job" if grid.n_jobs == 1 else "jobs") if sweeper in GRIDS else "combinations to search among"
+        said = f"{grid.n_jobs:,} {what}{' or more' if grid.is_cut else ''}"
+        print(f"leadscore: {said}", file=sys.stderr)  # noqa: T201
         most = getattr(getattr(first, "sweep", None), "max_jobs", MOST)
         if grid.n_jobs > most:
             raise ConfigError(f"this command is {said}; sweep.max_jobs={most:,} allows no more: sweep over less")
-        if door.sweeps and not first.validate_only and compose_tree(overrides).hydra.sweeper._target_ == SWEEPER:
+        if door.sweeps and not first.validate_only and sweeper == SWEEPER:
             return [first]
         return [first, *(config for _, config in checks)]
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from leadscore.data import load_tables
+from leadscore.pipeline import compose
 from leadscore.record import read_rows
 
 pytestmark = pytest.mark.slow
@@ -23,10 +25,14 @@ def start(home: Path, *words: str, **settings: Any) -> "subprocess.Popen[str]":
     return subprocess.Popen(line, cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings)
 
 
+def run(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    line = [sys.executable, "-m", *words]
+    return subprocess.run(line, cwd=home, capture_output=True, text=True, check=False, timeout=250)
+
+
 def resume(home: Path) -> "subprocess.CompletedProcess[str]":
     (folder,) = home.glob("multirun/*/*")
-    line = [sys.executable, "-m", "leadscore", "resume", str(folder)]
-    return subprocess.run(line, cwd=home, capture_output=True, text=True, check=False, timeout=300)
+    return run(home, "leadscore", "resume", str(folder))
 
 
 def until(holds: Callable[[], Any], seconds: float = 120) -> Any:
@@ -125,7 +131,7 @@ def test_jobs_that_meet_a_full_disk_fail_and_the_others_stay(tmp_path):
     assert "File too large" in done.stdout
     assert len(done.stdout + done.stderr) < 10_000
     assert sorted(statuses(tmp_path)) == ["done", "failed"]
-    free = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200)
+    free = run(tmp_path, *line[2:])
     assert "2 jobs: 1 done, 1 known" in free.stdout, free.stderr
     assert len(free.stdout + free.stderr) < 10_000
 
@@ -142,35 +148,75 @@ def test_code_that_changed_is_said_and_its_jobs_run_again(tmp_path):
     )
     (tmp_path / "mine_features.py").write_text(code)
     words = ["--config-dir", "conf", "plugins=[mine_features]", "features=base,+mine", "model=baseline"]
-    assert start(tmp_path, *words).wait(200) == 0
+    first = run(tmp_path, "leadscore.train", "-m", *SMALL, *words)
+    assert first.returncode == 0, first.stderr
     (folder,) = tmp_path.glob("multirun/*/*")
     refused = resume(tmp_path)
     assert refused.returncode == 1
     assert "add --plugin mine_features --config-dir conf" in refused.stderr
     (tmp_path / "mine_features.py").write_text(code.replace(".size()", ".size() * 2"))
-    line = [sys.executable, "-m", "leadscore", "resume", str(folder), "--plugin", "mine_features"]
-    done = subprocess.run(
-        [*line, "--config-dir", "conf"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200
-    )
+    done = run(tmp_path, "leadscore", "resume", str(folder), "--plugin", "mine_features", "--config-dir", "conf")
     assert "feature or model code has changed since: job 1 of 2" in done.stderr
     assert "2 jobs: 1 done, 1 known" in done.stdout
     assert statuses(tmp_path) == ["done"] * 3
     assert (folder / "1-2" / "identity.json").exists()
 
 
+def test_data_that_changed_are_said_and_their_jobs_run_again(tmp_path):
+    tables = load_tables(compose(["data.n_leads=400"]).data)
+    tables.leads.to_csv(tmp_path / "leads.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S%z")
+    events = tables.events[["user_id", "timestamp", "event_type"]]
+    events.to_csv(tmp_path / "events.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S%z")
+    (tmp_path / "conf" / "data").mkdir(parents=True)
+    (tmp_path / "conf" / "data" / "written.yaml").write_text(
+        "defaults: [/schema/data/files@_here_, _self_]\nname: written\ntimezone: UTC\n"
+        "statuses: {trial: open, paid: converted, canceled: closed, expired: closed, declined: closed}\n"
+        "known_at_creation: {country: category, source: category, plan: category, company_size: number}\n"
+        "leads: {path: leads.csv}\nevents: {path: events.csv, columns: {user_id: user_id}}\n"
+    )
+    words = ["--config-dir", "conf", "data=written", "data.dir=.", "model=baseline", "seed=1,2", *SMALL[1:]]
+    first = run(tmp_path, "leadscore.train", "-m", *words)
+    assert first.returncode == 0, first.stderr
+    (folder,) = tmp_path.glob("multirun/*/*")
+    events.iloc[:-1].to_csv(tmp_path / "events.csv", index=False, date_format="%Y-%m-%dT%H:%M:%S%z")
+    done = run(tmp_path, "leadscore", "resume", str(folder), "--config-dir", "conf")
+    assert "2 jobs: 2 done" in done.stdout, done.stderr
+    assert "note: the data are not what they were when the sweep was started before: jobs 0, 1" in done.stdout
+    assert (folder / "0-2").is_dir()
+
+
 def test_the_joblib_launcher_runs_jobs_and_knows_them_again(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     words = ["model=baseline", "seed=1,2", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    first = start(tmp_path, *words)
-    _, err = first.communicate(timeout=200)
-    assert first.returncode == 0, err
+    first = run(tmp_path, "leadscore.train", "-m", *SMALL, *words)
+    assert first.returncode == 0, first.stderr
     assert statuses(tmp_path) == ["done", "done"]
-    again = start(tmp_path, *words)
-    _, err = again.communicate(timeout=200)
-    assert again.returncode == 0, err
-    assert err.count("is known, run ") == 2
+    again = run(tmp_path, "leadscore.train", "-m", *SMALL, *words)
+    assert again.returncode == 0, again.stderr
+    assert again.stderr.count("is known, run ") == 2
     assert statuses(tmp_path) == ["done", "done"]
-    refused = start(tmp_path, *words, "sweep.timeout=1h")
-    _, err = refused.communicate(timeout=200)
+    refused = run(tmp_path, "leadscore.train", "-m", *SMALL, *words, "sweep.timeout=1h")
     assert refused.returncode == 1
-    assert "sweep.timeout=1h: hydra/launcher=sequential and hydra/launcher=parallel see to that" in err
+    assert "sweep.timeout=1h: hydra/launcher=sequential and hydra/launcher=parallel see to that" in refused.stderr
+
+
+def test_the_submitit_launcher_runs_jobs(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    done = run(tmp_path, "leadscore.train", "-m", *SMALL, "model=baseline", "seed=1,2", "hydra/launcher=submitit_local")
+    assert done.returncode == 0, done.stderr
+    assert statuses(tmp_path) == ["done", "done"]
+
+
+def test_the_optuna_sweeper_is_told_the_auc_and_a_choice_it_makes_twice_is_run_once(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1"]
+    asked = ["hydra.sweeper.direction=maximize", "model=logistic", "model.C=choice(0.1,10)", *SMALL]
+    done = run(tmp_path, "leadscore.train", "-m", *search, *asked)
+    assert done.returncode == 0, done.stderr
+    assert "2 combinations to search among" in done.stderr
+    assert "3 jobs: " in done.stdout
+    rows = read_rows(tmp_path / "outputs" / "experiments.csv")
+    assert len(rows) == len({row["config_hash"] for row in rows}) <= 2
+    (results,) = tmp_path.glob("multirun/*/*/optimization_results.yaml")
+    best = max(float(row["auc"]) for row in rows)
+    assert f"best_value: {best}" in results.read_text()

@@ -51,9 +51,14 @@ def work(config, tmp_path, monkeypatch):
                 job.run_id = f"run{job.number}"
                 recorded.add({**job.named, "identity": "i", "run_id": job.run_id})
 
-        with Progress({}) as progress:
-            loop = Loop(jobs, lambda: Process(setup, 2, module), at_once, recorded, progress, ended)
-            loop.run()
+        processes: list[Process] = []
+        with Progress(jobs, {}) as progress:
+            loop = Loop(jobs, processes, lambda: Process(setup, 2, module), at_once, recorded, progress, ended)
+            try:
+                loop.run()
+            finally:
+                for process in processes:
+                    process.close()
         return loop
 
     setup = Setup(None, None, tmp_path)
@@ -173,7 +178,7 @@ def test_jobs_of_the_same_data_go_to_the_process_that_has_them(config):
 
     done, running = job(0, seed=1), job(1, seed=2)
     waiting = [job(2, seed=2), job(3, seed=3), job(4, seed=1)]
-    loop = Loop([], lambda: None, 2, Recorded(), None, print)  # type: ignore[arg-type, return-value]
+    loop = Loop([], [], lambda: None, 2, Recorded(), None, print)  # type: ignore[arg-type, return-value]
     loop.processes = [SimpleNamespace(job=running)]  # type: ignore[list-item]
     choose = lambda last: loop._choose(SimpleNamespace(last=last), waiting).number  # type: ignore[arg-type, union-attr]  # noqa: E731
     assert choose(done) == 4

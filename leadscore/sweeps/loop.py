@@ -27,6 +27,8 @@ class Loop:
     ----------
     jobs : sequence of Job
         Those that wait are done.
+    processes : list of Process
+        Those that an earlier batch has left; what is started here joins them, and outlives the loop.
     start : callable
         Starts a process.
     at_once : int
@@ -45,6 +47,7 @@ class Loop:
     def __init__(
         self,
         jobs: Sequence[Job],
+        processes: list[Process],
         start: Callable[[], Process],
         at_once: int,
         recorded: Recorded,
@@ -53,7 +56,7 @@ class Loop:
     ) -> None:
         self.jobs, self.start, self.at_once = jobs, start, at_once
         self.recorded, self.progress, self.ended = recorded, progress, ended
-        self.processes: list[Process] = []
+        self.processes = processes
         self.signal: int | None = None
         self.stops = 0  # 1: no job is started any more, 2: those that run are ended
         self.has_failed = False
@@ -70,14 +73,11 @@ class Loop:
                 while self._next():
                     self._hear()
                     self._watch()
-                    self.progress.show(self.jobs)
+                    self.progress.show()
         finally:
-            for process in list(self.processes):
-                if process.job is not None:
-                    process.kill("cancelled", "the sweep was stopped by an error")
-                    self._lost(process)
-                else:
-                    process.close()
+            for process in [each for each in self.processes if each.job is not None]:
+                process.kill("cancelled", "the sweep was stopped by an error")
+                self._lost(process)
 
     def _next(self) -> bool:
         """Hand out jobs; return whether there is something to wait for."""
@@ -162,7 +162,7 @@ class Loop:
         job.status, job.reason = status, reason
         self.has_failed |= not job.worked
         self.ended(job)
-        self.progress.tell(job, self.jobs)
+        self.progress.tell(job)
 
     def _watch(self) -> None:
         """End what takes too long or too much."""

@@ -19,12 +19,14 @@ class Progress:
 
     Parameters
     ----------
+    jobs : sequence of Job
+        Of the sweep, earlier batches among them.
     results : mapping of int to Measured
-        The numbers of the jobs that have them, by job number; read whenever there is something to tell.
+        The numbers of the jobs that have them, by job number. Both are read whenever there is something to tell.
     """
 
-    def __init__(self, results: Mapping[int, Measured]) -> None:
-        self._results = results
+    def __init__(self, jobs: Sequence[Job], results: Mapping[int, Measured]) -> None:
+        self._jobs, self._results = jobs, results
         columns = (BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn())
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         is_terminal = sys.stderr.isatty()
@@ -43,29 +45,29 @@ class Progress:
         """Print a line of its own."""
         self._console.print(f"leadscore: {sentence}")
 
-    def show(self, jobs: Sequence[Job]) -> None:
+    def show(self) -> None:
         """Bring the living line up to date."""
-        counts = {word: sum(job.status == word for job in jobs) for word in (*ENDED, "running", "waiting")}
+        counts = {word: sum(job.status == word for job in self._jobs) for word in (*ENDED, "running", "waiting")}
         failed = counts["failed"] + counts["interrupted"] + counts["cancelled"]
         parts = [f"done {counts['done']}", f"known {counts['known']}" if counts["known"] else ""]
         parts += [f"failed {failed}", f"running {counts['running']}", f"left {counts['waiting']}"]
         text = ", ".join(filter(None, parts)) + (f"; best {self._best}" if self._best else "")
-        completed = len(jobs) - counts["running"] - counts["waiting"]
-        self._bar.update(self._task, description=text, total=len(jobs), completed=completed)
+        completed = len(self._jobs) - counts["running"] - counts["waiting"]
+        self._bar.update(self._task, description=text, total=len(self._jobs), completed=completed)
 
-    def tell(self, job: Job, jobs: Sequence[Job]) -> None:
+    def tell(self, job: Job) -> None:
         """Say how a job has ended; on a terminal only where that is no success."""
-        by_number = {each.number: each for each in jobs}
+        by_number = {each.number: each for each in self._jobs}
         groups = grouped([(by_number[number], found) for number, found in self._results.items()])
         self._best = "; ".join(_best(*group.best) for group in groups if group.best[1].auc is not None)
-        ended = sum(each.status in ENDED for each in jobs)
+        ended = sum(each.status in ENDED for each in self._jobs)
         if not job.worked:
             self.say(f"job {job.number} {job.status}: {job.reason}")
         elif self._bar.disable:
             found = self._results.get(job.number)
             numbers = "" if found is None or found.auc is None else f", AUC {interval(found)}"
             known = f", run {job.run_id}" if job.status == "known" else ""
-            self.say(f"job {job.number} {job.status} ({ended} of {len(jobs)}){known}{numbers}")
+            self.say(f"job {job.number} {job.status} ({ended} of {len(self._jobs)}){known}{numbers}")
 
 
 def interval(found: Measured) -> str:

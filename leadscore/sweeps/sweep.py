@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +84,8 @@ class Sweep:
         self.started = datetime.now(UTC)
         self._folder: SweepFolder | None = None
         self._memory = Memory()
-        self._moved: set[int] = set()
+        self._processes: list[Process] = []
+        self._moved: dict[str, set[int]] = {}
         self._written = 0.0
         self._unwritten = ""
 
@@ -146,7 +147,7 @@ class Sweep:
         self.jobs += batch
         refuse_unwatched(batch)
         recorded = self._recorded(folder)
-        with Progress(self.results) as progress:
+        with Progress(self.jobs, self.results) as progress:
             for sentence in changes_since(folder.before, batch) if not first else ():
                 progress.say(sentence)
             if (crowded := crowding(batch, at_once)) is not None:
@@ -154,6 +155,7 @@ class Sweep:
             self._write(folder)
             loop = Loop(
                 batch,
+                self._processes,
                 lambda: Process(setup, threads),
                 at_once,
                 recorded,
@@ -197,12 +199,24 @@ class Sweep:
                 if job.status == "done":
                     recorded.add(identity)
                     recorded.folders[job.run_id] = job.folder
-                if identity.get("code_hash") != job.named["code_hash"]:
-                    self._moved.add(job.number)
+                self._compare(job, identity, folder.before)
         except RecordError as error:
             job.reason = job.reason or str(error)
         if time.monotonic() - self._written > BETWEEN:
             self._write(folder)
+
+    def _compare(self, job: Job, identity: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+        """See whether a job was run on what the command meant when it started, and when it was started before."""
+        if identity.get("code_hash") != job.named["code_hash"]:
+            self._moved.setdefault("feature or model code was edited meanwhile", set()).add(job.number)
+        then: dict[str, Any] = next(
+            (each for each in (before or {}).get("jobs", ()) if each.get("number") == job.number), {}
+        )
+        data = (then.get("measured") or {}).get("data_hash")
+        if data and identity.get("data_hash") not in (None, data):
+            self._moved.setdefault("the data are not what they were when the sweep was started before", set()).add(
+                job.number
+            )
 
     def _find(self, run_id: str, job: Job, folder: SweepFolder, recorded: Recorded) -> Path | None:
         """Return the folder of a run that another command made, wherever runs lie."""
@@ -234,7 +248,9 @@ class Sweep:
             self._unwritten = str(error)
 
     def close(self) -> None:
-        """Show the table, write it, and let others into the folder."""
+        """Let the processes go, show the table, write it, and let others into the folder."""
+        for process in self._processes:
+            process.close()
         folder = self._folder
         if folder is None:
             return
@@ -249,9 +265,7 @@ class Sweep:
         groups = grouped([(by_number[number], found) for number, found in sorted(self.results.items())])
         root = Path(self.jobs[0].config.tracking.root)
         lucks = [luck(group, root) for group in groups]
-        notes = []
-        if self._moved:
-            notes.append(f"feature or model code was edited meanwhile: {listed(self._moved)} ran another code")
+        notes = [f"{what}: {listed(numbers)}" for what, numbers in self._moved.items()]
         self._write(folder, [_group_json(group, found) for group, found in zip(groups, lucks, strict=True)])
         try:
             write_csv(folder.path / TABLE, self.jobs, self.results)
