@@ -13,6 +13,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 __all__ = [
+    "ablate_run",
     "build_dataset",
     "champion_at",
     "compose",
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ablate_run": "leadscore.ablation",
     "build_dataset": "leadscore.pipeline",
     "champion_at": "leadscore.record.champion",
     "compose": "leadscore.pipeline",

@@ -140,3 +140,17 @@ def test_the_log_is_measured_against_plain_appends(
     ]
     assert lines[6].startswith("a log of 30 rows")
     assert all("goal 2" in line for line in lines[8:])
+
+
+def test_a_search_is_measured_against_bare_fits_that_score_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    search = importlib.import_module("search")
+    try:
+        search.main(500, 2, 1)
+    finally:
+        del sys.modules["search"]
+    said = capsys.readouterr().out.splitlines()
+    assert float(said[1].split()[3]) < 1e-12
+    assert said[-1].startswith("ratio")

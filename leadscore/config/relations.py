@@ -151,7 +151,7 @@ def _search(config: Config) -> Iterator[str]:
     if config.search.name != "none" and not wrong and not ranges_of(config.model):
         yield (
             f"search={config.search.name} has nothing to try: model.search_space of {config.model.name} is empty; it "
-            f"names parameters with their ends, as in '+model.search_space={{C: [0.01, 100, log]}}'"
+            f"names parameters with their ends, as in '+model.search_space={{PARAMETER: [LOW, HIGH]}}'"
         )
 
 

@@ -93,7 +93,9 @@ def _ablate(group: Any) -> None:
         wanted=(1, 1),
         composes=False,
     )
-    ablate.add_argument("--by", default="feature", metavar="WHAT", help="feature (default) or set")
+    ablate.add_argument(
+        "--by", default="feature", choices=("feature", "set"), help="what is left out at a time (default: feature)"
+    )
     add_roots(ablate)
     ablate.add_argument("--tracking-root", metavar="DIR", help="the folder with ledger.jsonl (default: as recorded)")
     add_repeats(ablate)
