@@ -32,11 +32,17 @@ class Cluster:
         The scheduler's.
     seconds : float
         How long an answer is waited for.
+
+    Attributes
+    ----------
+    sent, received : int
+        Bytes of the units that went to workers, and of the results that came back.
     """
 
     def __init__(self, client: Any, address: str, seconds: float) -> None:
         self.client, self.address, self.seconds = client, address, seconds
         self.leaving = ExitStack()
+        self.sent = self.received = 0
         self._needs = b""
         self._plan: Plan | None = None
         self._seen: dict[Path, bool] = {}
@@ -115,6 +121,7 @@ class Cluster:
         try:
             for unit in units:
                 payload = cloudpickle.dumps((function, unit))
+                self.sent += len(payload)
                 waiting.add(self.client.submit(worker.call, self._needs, payload, pure=False))
                 if len(waiting) >= limit:
                     yield from self._finished(waiting)
@@ -127,6 +134,7 @@ class Cluster:
 
     def _finished(self, waiting: set[Any]) -> Iterator[Any]:
         """Wait for some of the futures, take them out, and yield their results."""
+        from dask.sizeof import sizeof
         from distributed import wait
 
         with self.client.as_current():
@@ -136,6 +144,7 @@ class Cluster:
             # Long enough to fetch it; when its worker is lost meanwhile, it is computed again first.
             result = self._patiently(partial(future.result, timeout=10 * self.seconds))
             future.release()
+            self.received += sizeof(result)
             yield result
 
     def _patiently(self, answer: Callable[[], Any]) -> Any:
