@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from leadscore.cluster import cluster_of
 from leadscore.config.schema import Config
+from leadscore.predicting import predicted
 from leadscore.results import Baseline, Dataset, FoldResult, Refit, TrainedRun
 
 if TYPE_CHECKING:
@@ -145,13 +147,13 @@ def _fit_fold(dataset: Dataset, config: Config, number: int) -> FoldResult:
     from leadscore.model import make_model
     from leadscore.split import compare_sides
 
-    fold, rows = dataset.folds[number], dataset.observations.frame
+    fold, rows, cluster = dataset.folds[number], dataset.observations.frame, cluster_of(dataset.config.compute)
     train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
     X, y = dataset.X, dataset.y
-    model = make_model(config.model, config.seed)
+    model = make_model(config.model, config.seed, cluster)
     parts = _training_parts(model, dataset, config, number)
     parts.fit(model, X[train], y[train])
-    probability = model.predict_proba(X[valid])
+    probability = predicted(model, X[valid], cluster)
     return FoldResult(
         number=number,
         fold=fold,
@@ -176,13 +178,14 @@ def _refit(dataset: Dataset, config: Config, number: int, again: int) -> Refit:
     from leadscore.split import resample_leads
 
     fold, rows, seed = dataset.folds[number], dataset.observations.frame, config.seed + again
+    cluster = cluster_of(dataset.config.compute)
     train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
     X, y = dataset.X[train], dataset.y[train]
-    model = make_model(config.model, seed)
+    model = make_model(config.model, seed, cluster)
     parts = _training_parts(model, dataset, config, number)
     taken = resample_leads(rows["user_id"][train], y, (seed, number), parts.masks)
     parts.fit(model, X, y, taken)
-    probability = model.predict_proba(dataset.X[valid])
+    probability = predicted(model, dataset.X[valid], cluster)
     return Refit(seed, probability, evaluate(dataset.y[valid], probability))
 
 
@@ -266,7 +269,7 @@ def _check(dataset: Dataset, results: list[FoldResult], looks: int) -> "list[Che
         CheckContext(
             X_train=X_train,
             y_train=dataset.y[train],
-            p_train=last.model.predict_proba(X_train),
+            p_train=predicted(last.model, X_train, cluster_of(dataset.config.compute)),
             X_valid=X_valid,
             y_valid=last.label,
             p_valid=last.probability,

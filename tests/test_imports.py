@@ -46,6 +46,7 @@ WALKERS = {
     "pipeline",
     "training",
     "preparing",
+    "predicting",
     "cluster",
     "score",
     "scoring",

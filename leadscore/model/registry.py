@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError, did_you_mean
 from leadscore.model.checked import CheckedModel
+from leadscore.pools import Crew
 
 __all__ = ["Registration", "make_model", "model_names", "parts_of", "register_model", "registration_of"]
 
@@ -123,7 +124,7 @@ def parts_of(config: ModelConfig) -> dict[str, ModelConfig]:
     return {"model": config, **{f"model.members.{label}": member for label, member in members.items()}}
 
 
-def make_model(config: ModelConfig, seed: int) -> CheckedModel:
+def make_model(config: ModelConfig, seed: int, crew: Crew | None = None) -> CheckedModel:
     """Return an unfitted model, held to the contract of `Model`.
 
     Parameters
@@ -132,6 +133,8 @@ def make_model(config: ModelConfig, seed: int) -> CheckedModel:
         An instance of the dataclass registered under `config.name`.
     seed : int
         Of everything random in fitting, zero or more. The same seed and rows give the same probabilities.
+    crew : Crew, optional
+        Fits a model whose config asks for several machines.
 
     Returns
     -------
@@ -159,4 +162,7 @@ def make_model(config: ModelConfig, seed: int) -> CheckedModel:
             f"it is registered at {registration.where}."
         )
         raise ModelError(msg)
-    return CheckedModel(registration.cls(config, seed), calibration=config.calibration)
+    model = registration.cls(config, seed)
+    if getattr(config, "machines", 1) > 1:
+        model.crew = crew
+    return CheckedModel(model, calibration=config.calibration)
