@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from leadscore.bands import BANDS, Bands, Promise
+from leadscore.cluster import cluster_of
 from leadscore.config.schema import Config
 from leadscore.errors import WindowError
 from leadscore.results import Dataset, FoldResult
@@ -74,7 +75,8 @@ def _inner_scores(dataset: Dataset, config: Config, last: FoldResult) -> tuple[A
         ) from None
     model = last.model
     if not getattr(model, "wants_held_out", False):
-        model = make_model(config.model, config.seed).fit(X[fitted.to_numpy()], y[fitted.to_numpy()])
+        model = make_model(config.model, config.seed, cluster_of(dataset.config.compute))
+        model.fit(X[fitted.to_numpy()], y[fitted.to_numpy()])
     times = rows["as_of"][inner]
     instants = (
         times.nunique()

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from leadscore.cluster import cluster_of
 from leadscore.config.schema import Config
+from leadscore.predicting import predicted
 from leadscore.results import Dataset
 
 if TYPE_CHECKING:
@@ -68,12 +70,13 @@ def _fit(dataset: Dataset, config: Config, number: int, again: int) -> Fitted:
     fold, rows, seed = dataset.folds[number], dataset.observations.frame, config.seed + again
     train, valid = fold.train(rows).to_numpy(), fold.valid(rows).to_numpy()
     X, y = dataset.X[train], dataset.y[train]
-    model = make_model(config.model, seed)
+    cluster = cluster_of(dataset.config.compute)
+    model = make_model(config.model, seed, cluster)
     parts = _parts(model, dataset, config, number)
     taken = resample_leads(rows["user_id"][train], y, (seed, number), parts.masks) if again else None
     parts.fit(model, X, y, taken)
     n_inner = 0 if parts.held_out is None else int(parts.held_out.sum())
-    return Fitted(model, train, valid, n_inner, model.predict_proba(dataset.X[valid]))
+    return Fitted(model, train, valid, n_inner, predicted(model, dataset.X[valid], cluster))
 
 
 def _parts(model: "CheckedModel", dataset: Dataset, config: Config, number: int) -> TrainingParts:

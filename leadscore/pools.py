@@ -1,10 +1,11 @@
-"""What a room may ask of processes elsewhere: to call a function for many units of work."""
+"""What a room may ask of processes elsewhere: a function for many units, or one piece of work of several together."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Pool"]
+__all__ = ["Crew", "Pool", "Seat"]
 
 
 class Pool(Protocol):
@@ -22,3 +23,33 @@ class Pool(Protocol):
 
     def sees(self, folder: Path) -> bool:
         """Whether each process finds in a folder what this one finds there."""
+
+
+@dataclass(frozen=True)
+class Seat:
+    """One process's place among those that work together.
+
+    Attributes
+    ----------
+    number : int
+    machines : tuple of str
+        `host:port` of each of them, in the order of their numbers.
+    threads : int
+        That this one may use.
+    """
+
+    number: int
+    machines: tuple[str, ...]
+    threads: int
+
+
+class Crew(Protocol):
+    """Processes that talk to each other while they work."""
+
+    def together(
+        self, function: Callable[[Seat, list[Any], Any], Any], shares: Sequence[Iterable[Any]], rest: Any
+    ) -> list[Any]:
+        """Return `function(seat, pieces, rest)` of each share's pieces, all at the same time, in the shares' order.
+
+        When one of them is lost, all start anew.
+        """

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leadscore.config.schema import Config
+from leadscore.config.schema import ComputeConfig, Config, DaskCompute
 from leadscore.errors import RecordError
 
 if TYPE_CHECKING:
@@ -90,7 +90,17 @@ def config_of(
         plain["data"] = {**plain["data"], "dir": str(data_dir)}
     if tracking_root is not None:
         plain["tracking"] = {**plain["tracking"], "root": str(tracking_root)}
-    return recorded_config(plain, lambda name: registration_of(name).config)
+    config = recorded_config(plain, lambda name: registration_of(name).config)
+    return replace(config, compute=_here(config))
+
+
+def _here(config: Config) -> ComputeConfig:
+    """Return this machine: no scheduler that a record names is spoken to, and every number is the same."""
+    kept = {each.name: getattr(config.compute, each.name) for each in fields(ComputeConfig) if each.name != "name"}
+    machines = getattr(config.model, "machines", 1)
+    if machines > 1:
+        return DaskCompute(**{**kept, "workers": machines})
+    return ComputeConfig(**{**kept, "name": "local"})
 
 
 def moved_code(run: "Run", config: Config, plan: "Plan") -> dict[str, str]:

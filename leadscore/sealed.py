@@ -62,8 +62,8 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, separators=(",", ":"), allow_nan=False).encode()).hexdigest()
 
 
-def file_hash(path: Path) -> str:
-    """Return the sha256 (64 hex) of a file's bytes."""
+def file_hash(path: Any) -> str:
+    """Return the sha256 (64 hex) of the bytes of a `Path`, or of anything that opens like one."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from leadscore.cluster import cluster_of
 from leadscore.config.schema import Config
 from leadscore.fitting import fit_again, fit_fold
+from leadscore.predicting import predicted
 from leadscore.results import Baseline, Dataset, FoldResult, Refit, TrainedRun
 
 if TYPE_CHECKING:
@@ -221,7 +223,7 @@ def _check(dataset: Dataset, results: list[FoldResult], looks: int) -> "list[Che
         CheckContext(
             X_train=X_train,
             y_train=dataset.y[train],
-            p_train=last.model.predict_proba(X_train),
+            p_train=predicted(last.model, X_train, cluster_of(dataset.config.compute)),
             X_valid=X_valid,
             y_valid=last.label,
             p_valid=last.probability,

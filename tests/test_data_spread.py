@@ -1,9 +1,12 @@
 """An event log read by a pool, piece by piece and share by share, is the log read at once: content, counts, words."""
 
 import itertools
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas as pd
 import pytest
 from here import Here
@@ -165,3 +168,66 @@ def test_the_store_keeps_what_a_pool_has_read_under_the_same_key(tmp_path):
     assert_same(again, found)
     assert found.log.folder == again.log.folder
     assert not [path for path in found.log.folder.iterdir() if path.name.startswith((".", "piece", "share"))]
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """A file system that lives in this process."""
+    file_system = fsspec.filesystem("memory")
+    yield file_system
+    file_system.rm("/", recursive=True)
+
+
+def behind(url: str, config: FilesData) -> FilesData:
+    return replace(config, dir=url)
+
+
+@pytest.mark.parametrize("pool", [None, Here()])
+def test_tables_behind_a_url_are_those_of_the_folder(tmp_path, memory, cut, pool):
+    config = rich(tmp_path)
+    cut(2, 3)
+    expected = read_tables(config)
+    found = load_tables(behind(f"file://{tmp_path}", config), folder_of(tmp_path), pool)
+    assert_same(found, expected)
+    memory.put(str(tmp_path), "/bucket", recursive=True)
+    (tmp_path / "other").mkdir()
+    assert_same(load_tables(behind("memory://bucket", config), tmp_path / "other", pool), expected)
+    glob = replace(config, events=replace(config.events, path=f"file://{tmp_path}/log/[0-9].parquet"))
+    assert read_tables(glob).log.content == expected.log.content
+
+
+def test_what_a_url_named_is_kept_until_its_files_change(tmp_path, memory):
+    config = rich(tmp_path)
+    memory.put(str(tmp_path), "/bucket", recursive=True)
+    remote, store = behind("memory://bucket", config), Store(tmp_path / "cache", 10**9)
+    first = prepared_tables(remote, store, lambda tables: None)
+    again = prepared_tables(remote, store, lambda tables: pytest.fail("it was read again"))
+    assert_same(again, first)
+    memory.rm("/bucket/log/2.parquet")
+    changed = prepared_tables(remote, store, lambda tables: None)
+    assert (first.counts["events read"], changed.counts["events read"]) == (8, 4)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("memory://nowhere", "data.leads.path memory://nowhere/leads.parquet: nothing is there"),
+        (
+            "nothing://bucket",
+            r"data.leads.path nothing://bucket/leads.parquet cannot be looked at \(ValueError: Protocol",
+        ),
+        (
+            "memory://csv",
+            "events.csv is no Parquet file, and behind a URL only Parquet is read; name the files by a glob",
+        ),
+        ("memory://broken", "0.parquet is truncated or not a Parquet file"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_told(tmp_path, memory, url, said):
+    config = rich(tmp_path)
+    memory.put(str(tmp_path), "/csv", recursive=True)
+    memory.pipe("/csv/log/events.csv", b"user_id\n")
+    memory.put(str(tmp_path), "/broken", recursive=True)
+    memory.pipe("/broken/log/0.parquet", b"PAR1 and no more")
+    with pytest.raises(DataError, match=said):
+        read_tables(behind(url, config))

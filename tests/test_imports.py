@@ -61,6 +61,7 @@ WALKERS = {
     "searching",
     "ablation",
     "preparing",
+    "predicting",
     "cluster",
     "score",
     "scoring",

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from leadscore.cluster import worker
 from leadscore.cluster.probe import answers
+from leadscore.cluster.together import work_together
 from leadscore.errors import ComputeError, LeadscoreError
 
 if TYPE_CHECKING:
@@ -32,19 +33,25 @@ class Cluster:
         The scheduler's.
     seconds : float
         How long an answer is waited for.
+
+    Attributes
+    ----------
+    sent, received : int
+        Bytes of the units that went to workers, and of the results that came back.
     """
 
     def __init__(self, client: Any, address: str, seconds: float) -> None:
         self.client, self.address, self.seconds = client, address, seconds
         self.leaving = ExitStack()
-        self._needs = b""
+        self.sent = self.received = 0
+        self.needs = b""
         self._plan: Plan | None = None
         self._seen: dict[Path, bool] = {}
 
     @property
     def n_workers(self) -> int:
         """Threads of all workers."""
-        return sum(self._asked(self.client.nthreads).values())
+        return sum(self.asked(self.client.nthreads).values())
 
     def meet(self, plan: "Plan | None" = None) -> None:
         """Wait for a worker, and refuse workers that would compute something else.
@@ -60,7 +67,7 @@ class Cluster:
         """
         import cloudpickle
 
-        if self._needs and plan is self._plan:
+        if self.needs and plan is self._plan:
             return
         needs = worker.Needs(worker.versions())
         if plan is not None:
@@ -78,7 +85,11 @@ class Cluster:
                 raise ComputeError(f"the worker {address}: {said}")
             if isinstance(said, BaseException):
                 raise ComputeError(f"the worker {address} cannot run leadscore: {type(said).__name__}: {said}")
-        self._needs, self._plan = pickled, plan
+        self.needs, self._plan = pickled, plan
+
+    def together(self, function: Callable[..., Any], shares: Sequence[Iterable[Any]], rest: Any) -> list[Any]:
+        """Return `function(seat, pieces, rest)` of each share's pieces, all at the same time; see `work_together`."""
+        return work_together(self, function, shares, rest)
 
     def sees(self, folder: Path) -> bool:
         """Whether each worker finds in a folder what this process finds there."""
@@ -89,10 +100,11 @@ class Cluster:
 
     def _everywhere(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
         """Return what each worker answers, or the exception that it raises; one that is just lost has no say."""
-        answers = self._asked(lambda: self.client.run(function, *arguments, on_error="return"))
+        answers = self.asked(lambda: self.client.run(function, *arguments, on_error="return"))
         return {address: said for address, said in answers.items() if not isinstance(said, OSError)}
 
-    def _asked(self, question: Callable[[], Any]) -> Any:
+    def asked(self, question: Callable[[], Any]) -> Any:
+        """Return an answer of the scheduler."""
         try:
             return question()
         except (OSError, TimeoutError) as error:
@@ -115,7 +127,8 @@ class Cluster:
         try:
             for unit in units:
                 payload = cloudpickle.dumps((function, unit))
-                waiting.add(self.client.submit(worker.call, self._needs, payload, pure=False))
+                self.sent += len(payload)
+                waiting.add(self.client.submit(worker.call, self.needs, payload, pure=False))
                 if len(waiting) >= limit:
                     yield from self._finished(waiting)
             while waiting:
@@ -127,6 +140,7 @@ class Cluster:
 
     def _finished(self, waiting: set[Any]) -> Iterator[Any]:
         """Wait for some of the futures, take them out, and yield their results."""
+        from dask.sizeof import sizeof
         from distributed import wait
 
         with self.client.as_current():
@@ -136,6 +150,7 @@ class Cluster:
             # Long enough to fetch it; when its worker is lost meanwhile, it is computed again first.
             result = self._patiently(partial(future.result, timeout=10 * self.seconds))
             future.release()
+            self.received += sizeof(result)
             yield result
 
     def _patiently(self, answer: Callable[[], Any]) -> Any:

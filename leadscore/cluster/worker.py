@@ -1,6 +1,7 @@
 """What a worker runs: it compares itself with who asks, once, and calls the function."""
 
 import pickle
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from leadscore.errors import ComputeError
 if TYPE_CHECKING:
     from leadscore.features import Plan
 
-__all__ = ["Needs", "call", "code_of_plan", "differing", "meet", "stamps", "versions"]
+__all__ = ["Needs", "call", "call_with", "code_of_plan", "differing", "free_port", "meet", "stamps", "versions"]
 
 _met: set[bytes] = set()
 
@@ -84,6 +85,20 @@ def call(needs: bytes, payload: bytes) -> Any:
     function: Callable[[Any], Any]
     function, unit = _importing(payload)
     return function(unit)
+
+
+def call_with(needs: bytes, payload: bytes, pieces: list[Any]) -> Any:
+    """Return what the function in `payload` gives for its seat, pieces that lie here, and what all get."""
+    meet(needs)
+    function, (seat, rest) = _importing(payload)
+    return function(seat, pieces, rest)
+
+
+def free_port(_: int) -> int:
+    """Return a port that nobody listens on here."""
+    with socket.socket() as listening:
+        listening.bind(("", 0))
+        return int(listening.getsockname()[1])
 
 
 def _importing(pickled: bytes) -> Any:

@@ -57,6 +57,7 @@ class LightgbmModel(ModelConfig):
     early_stopping: int | None = number(None, at_least=1)  # trees without a gain on the inner fold; null: never stop
     class_weight: str = choice("none", "none", "balanced")  # balanced: taken off the probabilities again
     monotone: dict[str, str] = field(default_factory=dict)  # feature -> rises | falls: what more of it never undoes
+    machines: int = number(1, at_least=1)  # that grow the trees together, each on its share of the rows (compute=dask)
     num_threads: int = unhashed(1, at_least=1)
 
 

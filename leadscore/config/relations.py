@@ -48,6 +48,7 @@ def contradictions(config: Config) -> list[str]:
         *_root(Path(config.tracking.root)),
         *_tracking(config.tracking),
         *compute_contradictions(config.compute),
+        *_machines(config),
     ]
 
 
@@ -86,6 +87,27 @@ def _root(root: Path) -> Iterator[str]:
 def _tracking(tracking: TrackingConfig) -> Iterator[str]:
     if isinstance(tracking, WandbTracking) and not parse_duration(tracking.timeout):
         yield "tracking.timeout must be longer than 0d"
+
+
+def _machines(config: Config) -> Iterator[str]:
+    model, compute = config.model, config.compute
+    for label, member in getattr(model, "members", {}).items():
+        if getattr(member, "machines", 1) > 1:
+            yield f"model.members.{label}.machines: only a model of its own is grown by several machines"
+    machines = getattr(model, "machines", 1)
+    if machines == 1:
+        return
+    if not isinstance(compute, DaskCompute):
+        yield f"model.machines {machines} needs the workers of a cluster: choose compute=dask"
+    elif compute.scheduler is None and compute.workers < machines:
+        has = f"the cluster on this machine has (compute.workers {compute.workers})"
+        yield f"model.machines {machines} is more than {has}"
+    stopping = getattr(model, "early_stopping", None)
+    if stopping is not None:
+        yield (
+            f"model.early_stopping {stopping}: each of model.machines {machines} would stop by its own rows; state "
+            f"model.n_estimators"
+        )
 
 
 def compute_contradictions(compute: ComputeConfig) -> Iterator[str]:

@@ -12,6 +12,7 @@ from omegaconf import MISSING
 
 from leadscore.config.schema import TableConfig
 from leadscore.data.origin import Column, Origin
+from leadscore.data.remote import RemoteFile, find_remote, is_url, stamp_of
 from leadscore.errors import DataError, did_you_mean, examples, raise_all
 
 if TYPE_CHECKING:
@@ -51,15 +52,15 @@ class RawTable:
     files: "Sequence[CsvFile | ParquetFile]" = ()
 
 
-def find_files(table: TableConfig, folder: str, key: str) -> list[Path]:
+def find_files(table: TableConfig, folder: str, key: str) -> list[Path] | list[RemoteFile]:
     """Return the files that a table's path names, sorted by path.
 
     Parameters
     ----------
     table : TableConfig
-        Its `path` is a file, a folder or a glob, relative to `folder`.
+        Its `path` is a file, a folder or a glob, relative to `folder`, or a URL of these.
     folder : str or None
-        `data.dir`; None is the current directory.
+        `data.dir`, a URL perhaps; None is the current directory.
     key : str
         `data.leads` or `data.events`, for messages.
 
@@ -70,6 +71,9 @@ def find_files(table: TableConfig, folder: str, key: str) -> list[Path]:
     """
     if table.path == MISSING:
         raise DataError(f"{key}.path is not set: name a file, a folder or a glob, relative to data.dir")
+    if is_url(table.path) or is_url(folder):
+        url = table.path if is_url(table.path) else f"{folder.rstrip('/')}/{table.path}"
+        return find_remote(url, key)
     path = Path(folder or ".").expanduser() / Path(table.path).expanduser()
     try:
         found = _candidates(path, key)
@@ -124,18 +128,21 @@ def _unreadable(path: Path) -> str | None:
     return None
 
 
-def _kind(path: Path) -> str | None:
+def _kind(path: Path | RemoteFile) -> str | None:
     return next((kind for ending, kind in KINDS.items() if path.name.lower().endswith(ending)), None)
 
 
 def read_files(
-    paths: Sequence[Path], table: TableConfig, key: str, choose: Callable[[Sequence[str], str], Sequence[str]]
+    paths: Sequence[Path | RemoteFile],
+    table: TableConfig,
+    key: str,
+    choose: Callable[[Sequence[str], str], Sequence[str]],
 ) -> RawTable:
     """Read the columns chosen of all files of a table.
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : sequence of Path or RemoteFile
         From `find_files`.
     choose : callable
         `(names in the files, hint) -> names to read`; raises when a name is missing. The hint is about a
@@ -152,7 +159,7 @@ def read_files(
         A broken file, a doubled or missing column, no rows, types that differ between the files, or a file that
         changed while it was read; a column may raise it when it is asked for.
     """
-    before = {path: _stamp(path) for path in paths}
+    before = {path: stamp_of(path) for path in paths}
     files = [_open(path, table, key) for path in paths]
     names = list(dict.fromkeys(name for file in files for name in file.names))
     chosen = list(dict.fromkeys(choose(names, files[0].separator_hint()))) or names[:1]  # one, to count the rows
@@ -199,22 +206,22 @@ def piece_of(file: "ParquetFile", groups: tuple[int, int], head: pa.Table, key: 
     return RawTable(Columns(head.column_names, column), origin, ())
 
 
-def header_of(paths: Sequence[Path], table: TableConfig, key: str) -> list[str]:
+def header_of(paths: Sequence[Path | RemoteFile], table: TableConfig, key: str) -> list[str]:
     """Return the names of the columns that any of a table's files has."""
     return list(dict.fromkeys(name for path in paths for name in _open(path, table, key).names))
 
 
-def _check_unchanged(before: Mapping[Path, tuple[int, int, int]]) -> None:
-    changed = [path for path, stamp in before.items() if _stamp(path) != stamp]
+def _check_unchanged(before: Mapping[Path | RemoteFile, tuple[int, ...]]) -> None:
+    changed = [path for path, stamp in before.items() if stamp_of(path) != stamp]
     if changed:
         raise DataError(
             f"{examples(path.name for path in changed)} changed while being read: start again when the export is done"
         )
 
 
-def _open(path: Path, table: TableConfig, key: str) -> "CsvFile | ParquetFile":
+def _open(path: Path | RemoteFile, table: TableConfig, key: str) -> "CsvFile | ParquetFile":
     try:
-        if _kind(path) == "CSV":
+        if isinstance(path, Path) and _kind(path) == "CSV":
             from leadscore.data.csv_file import CsvFile
 
             return CsvFile(path, table, key)
@@ -223,11 +230,6 @@ def _open(path: Path, table: TableConfig, key: str) -> "CsvFile | ParquetFile":
         return ParquetFile(path)
     except OSError as error:
         raise DataError(f"{key}.path: {path} cannot be read: {error.strerror or error}") from None
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
 
 
 def _column_problems(file: "CsvFile | ParquetFile", chosen: Sequence[str]) -> list[str]:

@@ -1,14 +1,17 @@
 """One Parquet file to typed columns."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from leadscore.data.origin import Part
+from leadscore.data.remote import RemoteFile, stamp_of
 from leadscore.errors import DataError
 
 __all__ = ["ParquetFile"]
@@ -28,12 +31,12 @@ class ParquetFile:
         When the file is empty, cut, or not Parquet.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.name = path, path.name
-        if path.stat().st_size == 0:
+    def __init__(self, path: Path | RemoteFile) -> None:
+        self.path, self.name, self.size = path, path.name, stamp_of(path)[0]
+        if not self.size:
             raise DataError(f"{self.name} is empty (0 bytes)")
         try:
-            with arrow_parquet.ParquetFile(path) as file:
+            with self._opened() as file:
                 self.schema, metadata = file.schema_arrow, file.metadata
         except (pa.ArrowInvalid, OSError) as error:
             raise self._broken(error) from None
@@ -45,9 +48,17 @@ class ParquetFile:
 
     def _broken(self, error: Exception) -> DataError:
         return DataError(
-            f"{self.name} is truncated or not a Parquet file ({self.path.stat().st_size:,} bytes): "
-            f"{str(error).splitlines()[0]}"
+            f"{self.name} is truncated or not a Parquet file ({self.size:,} bytes): {str(error).splitlines()[0]}"
         )
+
+    @contextmanager
+    def _opened(self, **how: Any) -> Iterator[arrow_parquet.ParquetFile]:
+        if isinstance(self.path, Path):
+            with arrow_parquet.ParquetFile(self.path, **how) as file:
+                yield file
+        else:
+            with self.path.open() as source, arrow_parquet.ParquetFile(source, pre_buffer=True, **how) as file:
+                yield file
 
     def separator_hint(self) -> str:
         """Return nothing: Parquet has no separator."""
@@ -63,9 +74,8 @@ class ParquetFile:
         try:
             if name in self.texts and name not in self.few_words and self.n_groups > 1:
                 return pa.table({name: self._encoded(name)})
-            table = arrow_parquet.read_table(
-                self.path, columns=[name], partitioning=None, read_dictionary=self.few_words
-            )
+            with self._opened(read_dictionary=self.few_words) as file:
+                table = file.read(columns=[name])
         except (pa.ArrowInvalid, OSError) as error:
             raise self._broken(error) from None
         return pa.table({name: _plain(table.column(name))})
@@ -73,7 +83,7 @@ class ParquetFile:
     def read_groups(self, name: str, first: int, last: int) -> pa.Table:
         """Return one column of the row groups `[first, last)`."""
         try:
-            with arrow_parquet.ParquetFile(self.path, read_dictionary=self.few_words) as file:
+            with self._opened(read_dictionary=self.few_words) as file:
                 table = file.read_row_groups(range(first, last), columns=[name])
         except (pa.ArrowInvalid, OSError) as error:
             raise self._broken(error) from None
@@ -83,7 +93,7 @@ class ParquetFile:
         """Return a column of many words, its row groups encoded at the same time: the hashing is what takes long."""
 
         def encoded(group: int) -> pa.Array:
-            with arrow_parquet.ParquetFile(self.path) as file:
+            with self._opened() as file:
                 values = file.read_row_group(group, columns=[name]).column(name)
             return values.cast(pa.large_string()).combine_chunks().dictionary_encode()
 

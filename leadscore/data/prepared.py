@@ -17,6 +17,7 @@ import pyarrow as pa
 from leadscore.config.schema import DataConfig, FilesData
 from leadscore.data.files import find_files
 from leadscore.data.load import load_tables
+from leadscore.data.remote import RemoteFile, is_url, stamp_of
 from leadscore.errors import DataError
 from leadscore.eventlog_file import open_log, write_content, write_log
 from leadscore.pools import Pool
@@ -32,7 +33,7 @@ PACKAGES = ("numpy", "pandas", "pandera", "pyarrow")
 LEADS, CODES, ABOUT, HASH = "leads.arrow", "lead_codes.arrow", "tables.json", "sha256"
 SETTLED_NS = 2_000_000_000  # a file written just now may be written again without a new time, on coarse clocks
 
-Files = Mapping[str, Sequence[tuple[Path, tuple[int, ...]]]]  # table -> its files, each with its stamp
+Files = Mapping[str, Sequence[tuple[Path | RemoteFile, tuple[int, ...]]]]  # table -> its files, each with its stamp
 
 
 def prepared_tables(
@@ -129,15 +130,10 @@ def _files(config: DataConfig) -> Files:
     assert isinstance(config, FilesData)
     tables = {"data.leads": config.leads, "data.events": config.events}
     return {
-        key: [(path, _stamp(path)) for path in find_files(table, config.dir, key)]
+        key: [(path, stamp_of(path)) for path in find_files(table, config.dir, key)]
         for key, table in tables.items()
         if table is not None
     }
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
 
 
 def _key(config: FilesData, files: Files, store: Store) -> str:
@@ -162,17 +158,17 @@ def _key(config: FilesData, files: Files, store: Store) -> str:
 
 def _called(path: str) -> str:
     """Return how messages and notes call a table of several files; a single file goes by its own name."""
-    return path if not Path(path).expanduser().is_absolute() else Path(path).name
+    return path if not (is_url(path) or Path(path).expanduser().is_absolute()) else Path(path).name
 
 
-def _content(path: Path, stamp: tuple[int, ...], store: Store) -> str:
+def _content(path: Path | RemoteFile, stamp: tuple[int, ...], store: Store) -> str:
     """Return a file's sha256, from the store where the very file was hashed before."""
     key = digest_of([str(path.absolute()), *stamp])
     found = store.find(FILE, key)
     if found is not None:
         return (found / HASH).read_text(encoding="ascii")
     digest = file_hash(path)
-    if _stamp(path) == stamp and time.time_ns() - stamp[1] > SETTLED_NS:
+    if stamp_of(path) == stamp and time.time_ns() - stamp[1] > SETTLED_NS:
         store.keep(FILE, key, lambda folder: _write_text(folder / HASH, digest), f"sha256 of {path.name}")
     return digest
 

@@ -35,6 +35,7 @@ __all__ = ["SpreadEvents", "spread_events"]
 
 PIECE_ROWS = 1_000_000  # read, typed and held by one process at a time
 POSITION = "row of the files"
+OWN = "memory://"  # files that no other process has
 
 
 @dataclass(frozen=True)
@@ -146,11 +147,11 @@ def spread_events(
 
 
 def _can_spread(raw: RawTable, pool: Pool, folder: Path) -> bool:
-    if not all(isinstance(file, ParquetFile) for file in raw.files):
+    if not all(isinstance(file, ParquetFile) and not str(file.path).startswith(OWN) for file in raw.files):
         return False
     seen = folder / uuid.uuid4().hex
     seen.touch()
-    sources = {file.path.parent for file in raw.files if isinstance(file, ParquetFile)}
+    sources = {file.path.parent for file in raw.files if isinstance(file, ParquetFile) and isinstance(file.path, Path)}
     found = all(pool.sees(each) for each in (folder, *sorted(sources)))
     seen.unlink()
     return found

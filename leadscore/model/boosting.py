@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,12 @@ from leadscore.model.log_odds import probability_of
 from leadscore.model.monotone import signs
 from leadscore.model.registry import register_model
 from leadscore.model.state import one_number, read_config, read_state, require, write_state
+from leadscore.model.together import Rows, grow_together
 from leadscore.model.tree_text import checked_trees
 from leadscore.model.weights import ClassWeights
+
+if TYPE_CHECKING:
+    from leadscore.pools import Crew
 
 __all__ = ["BoostedTrees"]
 
@@ -57,12 +61,18 @@ class BoostedTrees:
     """
 
     name: str
+    by_row = True  # a row's probability does not depend on the rows beside it
 
     def __init__(self, config: LightgbmModel, seed: int) -> None:
         self.config = config
         self.seed = seed
         self.warnings: list[str] = []
+        self.crew: Crew | None = None
         self._fitted: _Fitted | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travel without the crew, which is this process's."""
+        return {**vars(self), "crew": None}
 
     @property
     def wants_held_out(self) -> bool:
@@ -81,33 +91,47 @@ class BoostedTrees:
         parameters = self._parameters(signs(self.config.monotone, kinds))
         weights = ClassWeights.learn(self.config.class_weight, y)
         categorical = [position for position, name in enumerate(X.columns) if name in levels]
+        names = [f"f{position}" for position in range(len(X.columns))]
+        rest: dict[str, Any] = {"feature_name": names, "categorical_feature": categorical}
+        best = None
         try:
-            table = lightgbm.Dataset(
-                _matrix(X, levels),
-                label=y.to_numpy(),
-                weight=weights.of(y),
-                feature_name=[f"f{position}" for position in range(len(X.columns))],
-                categorical_feature=categorical,
-                params=parameters,
-            )
-            trained = lightgbm.train(
-                parameters, table, self.config.n_estimators, **self._stopping(held_out, levels, table, weights)
-            )
+            if self.config.machines > 1:
+                text = self._grown_together(_matrix(X, levels), y, weights, parameters, rest)
+            else:
+                table = lightgbm.Dataset(
+                    _matrix(X, levels), label=y.to_numpy(), weight=weights.of(y), params=parameters, **rest
+                )
+                trained = lightgbm.train(
+                    parameters, table, self.config.n_estimators, **self._stopping(held_out, levels, table, weights)
+                )
+                best = trained.best_iteration
+                text = trained.model_to_string(num_iteration=best)  # all trees, unless stopped early
         except lightgbm.basic.LightGBMError as error:
             msg = f"lightgbm cannot be fitted on {len(X)} rows and {len(X.columns)} columns: {error}"
             raise ModelError(msg) from error
         # Threads change no tree: without their line, the same model has the same text.
-        text = trained.model_to_string(num_iteration=trained.best_iteration)  # all trees, unless stopped early
         text = re.sub(r"^\[num_threads: .*\]\n", "", text, flags=re.MULTILINE)
         # What predicts now is what is read back later.
         self._fitted = _Fitted(_booster(text), text, levels, weights.shift)
-        self.warnings = [] if _splits(trained) else [_no_split(self.config, len(X))]
-        if held_out is not None and trained.best_iteration == self.config.n_estimators:
+        self.warnings = [] if _splits(self._fitted.booster) else [_no_split(self.config, len(X))]
+        if held_out is not None and best == self.config.n_estimators:
             self.warnings.append(
                 f"lightgbm was still getting better on the inner fold at model.n_estimators "
                 f"({self.config.n_estimators}), so model.early_stopping never stopped it"
             )
         return self
+
+    def _grown_together(
+        self, matrix: np.ndarray, y: pd.Series, weights: ClassWeights, parameters: dict[str, Any], rest: dict[str, Any]
+    ) -> str:
+        if self.crew is None:
+            raise ModelError(f"model.machines is {self.config.machines}, and there is no cluster: choose compute=dask")
+        return grow_together(
+            self.crew,
+            Rows(matrix, y.to_numpy(), weights.of(y)),
+            {**parameters, **rest, "num_iterations": self.config.n_estimators},
+            self.config.machines,
+        )
 
     def _stopping(
         self,

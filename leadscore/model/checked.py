@@ -73,6 +73,11 @@ class CheckedModel:
         return [] if tells is None else list(tells())
 
     @property
+    def by_row(self) -> bool:
+        """Whether a row's probability is the same, to the last bit, whatever rows are asked about with it."""
+        return bool(getattr(self.inner, "by_row", False)) and self.calibration is None and self.sampling is None
+
+    @property
     def wants_held_out(self) -> bool:
         """Whether the model is tuned on rows of the training period that it is not fitted on."""
         return self._inner_wants or self._asked != "none"

@@ -9,6 +9,7 @@ from leadscore.config.schema import ModelConfig
 from leadscore.errors import ModelError, did_you_mean
 from leadscore.model.checked import CheckedModel
 from leadscore.model.sampling import Sampling
+from leadscore.pools import Crew
 
 __all__ = ["Registration", "make_model", "model_names", "parts_of", "register_model", "registration_of"]
 
@@ -124,7 +125,7 @@ def parts_of(config: ModelConfig) -> dict[str, ModelConfig]:
     return {"model": config, **{f"model.members.{label}": member for label, member in members.items()}}
 
 
-def make_model(config: ModelConfig, seed: int) -> CheckedModel:
+def make_model(config: ModelConfig, seed: int, crew: Crew | None = None) -> CheckedModel:
     """Return an unfitted model, held to the contract of `Model`.
 
     Parameters
@@ -133,6 +134,8 @@ def make_model(config: ModelConfig, seed: int) -> CheckedModel:
         An instance of the dataclass registered under `config.name`.
     seed : int
         Of everything random in fitting, zero or more. The same seed and rows give the same probabilities.
+    crew : Crew, optional
+        Fits a model whose config asks for several machines.
 
     Returns
     -------
@@ -162,4 +165,7 @@ def make_model(config: ModelConfig, seed: int) -> CheckedModel:
         raise ModelError(msg)
     asked = config.negatives_per_positive
     sampling = None if asked is None else Sampling(asked, seed)
-    return CheckedModel(registration.cls(config, seed), calibration=config.calibration, sampling=sampling)
+    model = registration.cls(config, seed)
+    if getattr(config, "machines", 1) > 1:
+        model.crew = crew
+    return CheckedModel(model, calibration=config.calibration, sampling=sampling)
