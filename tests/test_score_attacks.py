@@ -1,5 +1,6 @@
 """Scoring under attack: no other file is written over, a killed job leaves the old one, nothing is silent."""
 
+import csv
 import json
 import os
 import resource
@@ -19,9 +20,10 @@ from leadscore.errors import DataError, ModelError, RecordError
 from leadscore.model import store
 from leadscore.promotion import promote
 from leadscore.record.champion import rollback
+from leadscore.record.log import original
 from leadscore.score import check
 from leadscore.scoring import prepare_batch, write_scores
-from leadscore.scoring.output import ScoreFile, writing
+from leadscore.scoring.output import COLUMNS, ScoreFile, writing
 
 
 def tree(folder: Path) -> dict[str, bytes | str]:
@@ -110,6 +112,32 @@ def test_clearing_up_takes_no_other_jobs_half_file(tmp_path):
     with writing(tmp_path / "*.csv"):
         assert not mine.exists()
     assert other.exists()
+
+
+ODD_IDS = [
+    *("=1+1", "+cmd|' /C calc'!A0", "-2", "@SUM(A1)", "\ttab", "\uff1d1+1", "007", "1e5", "9007199254740993", "a,b"),
+    *('q"uote', "two\nlines", "\rcr", "NA", "null", "nan", "True", "2025-01-01", "'quoted", "''", "\u202eRTL"),
+    *("emoji\U0001f389", "x" * 10_000, "ends ", "\\n"),
+]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_ids_come_back_as_they_were_and_none_is_a_formula(suffix, tmp_path):
+    frame = pd.DataFrame({name: pd.Series([""] * len(ODD_IDS), dtype="str") for name in COLUMNS})
+    frame = frame.assign(user_id=pd.Series(ODD_IDS, dtype="str"), probability=0.1 + 0.2, score=30.0)
+    frame = frame.assign(**{name: pd.Timestamp("2025-07-01", tz="UTC") for name in ("as_of", "scored_at")})
+    with writing(tmp_path / f"scores.{suffix}") as file:
+        file.add(frame)
+        file.publish({"run": "r", "run_identity": {}, "scored_at": ""})
+
+    if suffix == "parquet":
+        assert pd.read_parquet(tmp_path / "scores.parquet")["user_id"].tolist() == ODD_IDS
+        return
+    with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [original(row["user_id"]) for row in rows] == ODD_IDS
+    assert not [row["user_id"] for row in rows if row["user_id"][:1] in tuple("=+-@\t\r\uff1d")]
+    assert {float(row["probability"]) for row in rows} == {0.1 + 0.2}
 
 
 # --- a job that is killed, or that the disk refuses ---------------------------------------------------------
