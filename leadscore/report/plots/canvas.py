@@ -63,7 +63,9 @@ def draw(
     return replace(picture, svg=_svg(picture, _painted(paint, size), hover)) if can_draw() else picture
 
 
-def plain_axes(figure: "Figure", x: str = "", y: str = "", *, left: float = 60, bottom: float = 40) -> "Axes":
+def plain_axes(
+    figure: "Figure", x: str = "", y: str = "", *, left: float = 60, bottom: float = 40, top: float = 8
+) -> "Axes":
     """Return axes that fill a figure, with named sides and a quiet grid.
 
     The margins are given, in pixels: to find them, matplotlib would measure every text twice and take as long again. A
@@ -71,7 +73,7 @@ def plain_axes(figure: "Figure", x: str = "", y: str = "", *, left: float = 60, 
     """
     figure.set_layout_engine("none")
     width, height = figure.get_size_inches() * _POINTS
-    axes = figure.add_axes((left / width, bottom / height, 1 - (left + 14) / width, 1 - (bottom + 8) / height))
+    axes = figure.add_axes((left / width, bottom / height, 1 - (left + 14) / width, 1 - (bottom + top) / height))
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     return axes

@@ -69,7 +69,7 @@ def distribution(fold: "pd.DataFrame", cuts: Mapping[str, float], rows: str) -> 
         shares[name] = np.histogram(mine, edges)[0] / max(len(mine), 1)
 
     def paint(figure: "Figure") -> None:
-        axes = plain_axes(figure, "probability", "share of that outcome")
+        axes = plain_axes(figure, "probability", "share of that outcome", top=28)
         for name, value, colour in sides:
             n = int((label == value).sum())
             axes.stairs(shares[name], edges, color=COLOURS[colour], fill=True, alpha=0.25)
@@ -78,13 +78,13 @@ def distribution(fold: "pd.DataFrame", cuts: Mapping[str, float], rows: str) -> 
         free = 0.0  # up to here letters stand
         for band, least in sorted(cuts.items(), key=lambda cut: cut[1]):
             if 0 < least < top:
-                axes.axvline(least, color=COLOURS["line"], linewidth=1)
+                axes.axvline(least, color=COLOURS["soft"], linewidth=0.8, linestyle=(0, (1, 2)))
             if free <= least < top:
                 free = least + top * 0.05
                 axes.text(least + top * 0.008, height * 0.99, band, color=COLOURS["soft"], va="top", fontsize=10)
         axes.set_xlim(0, top)
         in_percent(axes.xaxis, axes.yaxis)
-        axes.legend(loc="upper right", bbox_to_anchor=(1, 0.93))
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2, handlelength=1.4)
 
     table = []
     for name, value, _ in sides:
