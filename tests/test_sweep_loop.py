@@ -103,6 +103,14 @@ def test_a_killed_process_costs_its_job_and_no_other(work, capsys, how, reason):
     assert (left["status"], left["error"]) == ("interrupted", reason)
 
 
+def test_a_process_is_missed_even_if_a_child_of_its_holds_its_connection(work):
+    started = time.monotonic()
+    loop = work("fork=60", "work")
+    assert statuses(loop) == ["interrupted", "done"]
+    assert loop.jobs[0].reason == "its process left with exit status 7"
+    assert time.monotonic() - started < 20
+
+
 def test_a_job_that_takes_too_long_or_too_much_is_killed_and_said_to_have_failed(work):
     loop = work("work=30", "grow=300", "work", at_once=3, timeout="1s", memory_gb=0.2)
     assert statuses(loop) == ["failed", "failed", "done"]

@@ -75,6 +75,12 @@ class SweepFolder:
                 f"with that one, leadscore resume {path}"
             )
 
+    @property
+    def entries(self) -> dict[int, dict[str, Any]]:
+        """What was left of each job, by its number."""
+        jobs = (self.before or {}).get("jobs", ())
+        return {each["number"]: each for each in jobs if "number" in each}
+
     def write(self, content: dict[str, Any]) -> None:
         """Write `sweep.json`, whole."""
         write_json(self.path / FILE, content)

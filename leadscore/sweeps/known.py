@@ -28,7 +28,8 @@ class Recorded:
     def __init__(self, folder: Path | None = None) -> None:
         self._own: dict[str, dict[str, str]] = {}
         self._of_root: dict[str, dict[str, dict[str, str]]] = {}
-        self.folders: dict[str, Path] = {}
+        self.folders: dict[str, Path] = {}  # by run_id
+        self.has_looked = False  # for folders elsewhere
         for path in run_folders(folder) if folder is not None else ():
             try:
                 run = read_run(path)

@@ -166,7 +166,10 @@ class Loop:
 
     def _watch(self) -> None:
         """End what takes too long or too much."""
-        for process in self.processes:
+        for process in list(self.processes):
+            if process.is_gone and not process.connection.poll():
+                self._lost(process)
+                continue
             if process.job is None:
                 continue
             sweep = process.job.config.sweep

@@ -90,6 +90,11 @@ class Process:
         """How long it has been at its job."""
         return time.monotonic() - self._since
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended; a child of its may hold its end of the connection open."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
     def take(self, job: Job, candidates: dict[str, str]) -> None:
         """Be told a job."""
         self.job, self._since = job, time.monotonic()
@@ -113,9 +118,11 @@ class Process:
 
     def fate(self) -> str:
         """Return how a process ended that was not told to, in words."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.is_gone and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.kill(*(self.verdict or ()))  # what it has started; its own pid is not given away before `wait`
         code = self._process.wait()
-        with suppress(OSError):
-            os.killpg(self.pid, signal.SIGKILL)  # what it has started
         if code >= 0:
             return f"its process left with exit status {code}"
         name = signal.Signals(-code).name

@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 
 from leadscore.sweeps.jobs import ENDED, Job
 from leadscore.sweeps.outcome import Measured, grouped
@@ -27,10 +28,11 @@ class Progress:
 
     def __init__(self, jobs: Sequence[Job], results: Mapping[int, Measured]) -> None:
         self._jobs, self._results = jobs, results
-        columns = (BarColumn(bar_width=20), TextColumn("{task.description}"), TimeElapsedColumn())
+        text = TextColumn("{task.description}", table_column=Column(overflow="fold", ratio=1))
+        columns = (BarColumn(bar_width=10), text, TimeElapsedColumn())
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
         is_terminal = sys.stderr.isatty()
-        self._bar = Bar(*columns, console=self._console, transient=True, disable=not is_terminal)
+        self._bar = Bar(*columns, console=self._console, transient=True, expand=True, disable=not is_terminal)
         self._task = self._bar.add_task("", total=None)
         self._best = ""
 

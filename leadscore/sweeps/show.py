@@ -38,8 +38,8 @@ def show_sweep(
             )
             for job, measured in group.jobs
         ]
-        headings = ["job", *keys, "AUC [95%]", "precision at 0.8 recall", "", "run"]
-        say_table(headings, rows, whole=["job", *keys, "AUC [95%]", "run"], right=["job", "precision at 0.8 recall"])
+        headings = ["job", *keys, "AUC [95%]", "precision", "", "run"]
+        say_table(headings, rows, whole=headings[:-1], right=["job", "precision"])
         tried = f"{found.tried:,} {'run was' if found.tried == 1 else 'runs were'} tried on these rows"
         if found.luck is not None:
             tried += f": of so many equal ones the best looks {found.luck:.4f} AUC better by luck"
@@ -62,7 +62,7 @@ def _words(jobs: Sequence[Job]) -> list[str]:
 
 
 def _show_others(jobs: Sequence[Job], keys: Sequence[str]) -> None:
-    others = [job for job in jobs if not job.worked and job.status != "waiting"]
+    others = [job for job in jobs if job.reason]
     for job in others:
         values = values_of(job)
         which = " ".join(f"{key}={values.get(key, '')}" for key in keys)

@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,19 +15,20 @@ from leadscore.config.schema import Config
 from leadscore.config.sets import chosen_sets
 from leadscore.errors import LeadscoreError, RecordError
 from leadscore.memory import Memory
-from leadscore.record.find import read_run, run_folders
+from leadscore.record.find import run_folders
 from leadscore.record.shelf import is_at_work
 from leadscore.record.write import record_end
 from leadscore.sweeps.changes import changes_since
 from leadscore.sweeps.cores import crowding, refuse_unwatched
 from leadscore.sweeps.files import job_json, write_csv
 from leadscore.sweeps.folder import FILE, SweepFolder
-from leadscore.sweeps.jobs import Job, listed
+from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.known import Recorded, named_of
 from leadscore.sweeps.loop import Loop
-from leadscore.sweeps.outcome import Group, Luck, Measured, grouped, luck, measured, measured_in_log
+from leadscore.sweeps.outcome import Group, Luck, grouped, luck
 from leadscore.sweeps.process import Process
 from leadscore.sweeps.progress import Progress
+from leadscore.sweeps.results import Results
 from leadscore.sweeps.show import show_sweep
 from leadscore.sweeps.worker import Setup, packed
 
@@ -35,7 +36,6 @@ __all__ = ["Command", "Stopped", "Sweep"]
 
 TABLE = "sweep.csv"
 BETWEEN = 2.0  # seconds between two writings of a sweep's state, which its run folders know anyway
-WHERE = ("outputs", "multirun")  # runs lie there unless somebody says otherwise
 
 
 class Stopped(KeyboardInterrupt):
@@ -80,12 +80,11 @@ class Sweep:
         self.command, self._check = command, check
         self._checked: dict[tuple[str, ...], tuple[Config, bytes]] = {}
         self.jobs: list[Job] = []
-        self.results: dict[int, Measured] = {}
+        self.results = Results()
         self.started = datetime.now(UTC)
         self._folder: SweepFolder | None = None
         self._memory = Memory()
         self._processes: list[Process] = []
-        self._moved: dict[str, set[int]] = {}
         self._written = 0.0
         self._unwritten = ""
 
@@ -147,7 +146,7 @@ class Sweep:
         self.jobs += batch
         refuse_unwatched(batch)
         recorded = self._recorded(folder)
-        with Progress(self.jobs, self.results) as progress:
+        with Progress(self.jobs, self.results.measured) as progress:
             for sentence in changes_since(folder.before, batch) if not first else ():
                 progress.say(sentence)
             if (crowded := crowding(batch, at_once)) is not None:
@@ -185,49 +184,10 @@ class Sweep:
         return Recorded(folder.path)
 
     def _ended(self, job: Job, folder: SweepFolder, recorded: Recorded) -> None:
-        """Read what a job left, and write the sweep down with it."""
-        try:
-            if job.status == "known":
-                job.folder = recorded.folders.get(str(job.run_id)) or self._find(str(job.run_id), job, folder, recorded)
-            if job.worked:
-                root = Path(job.config.tracking.root)
-                found = measured_in_log(root, str(job.run_id)) if job.folder is None else measured(job.folder)
-                self.results[job.number], job.value = found, found.auc
-            if job.folder is not None and (job.folder / "identity.json").exists():
-                identity = read_run(job.folder).identity
-                job.run_id = str(identity["run_id"])
-                if job.status == "done":
-                    recorded.add(identity)
-                    recorded.folders[job.run_id] = job.folder
-                self._compare(job, identity, folder.before)
-        except RecordError as error:
-            job.reason = job.reason or str(error)
+        """Take in what a job left, and write the sweep down with it."""
+        self.results.read(job, folder, recorded)
         if time.monotonic() - self._written > BETWEEN:
             self._write(folder)
-
-    def _compare(self, job: Job, identity: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
-        """See whether a job was run on what the command meant when it started, and when it was started before."""
-        if identity.get("code_hash") != job.named["code_hash"]:
-            self._moved.setdefault("feature or model code was edited meanwhile", set()).add(job.number)
-        then: dict[str, Any] = next(
-            (each for each in (before or {}).get("jobs", ()) if each.get("number") == job.number), {}
-        )
-        data = (then.get("measured") or {}).get("data_hash")
-        if data and identity.get("data_hash") not in (None, data):
-            self._moved.setdefault("the data are not what they were when the sweep was started before", set()).add(
-                job.number
-            )
-
-    def _find(self, run_id: str, job: Job, folder: SweepFolder, recorded: Recorded) -> Path | None:
-        """Return the folder of a run that another command made, wherever runs lie."""
-        roots = {Path(root).absolute() for root in (*WHERE, job.config.tracking.root, folder.path.parent)}
-        for root in sorted(roots):
-            for path in run_folders(root):
-                try:
-                    recorded.folders.setdefault(read_run(path).run_id, path)
-                except RecordError:
-                    continue
-        return recorded.folders.get(run_id)
 
     def _write(self, folder: SweepFolder, groups: Sequence[dict[str, Any]] = ()) -> None:
         """Write `sweep.json`; where that fails, the run folders still say all of it."""
@@ -237,7 +197,7 @@ class Sweep:
             "directory": str(Path.cwd()),
             "started": self.started.isoformat(timespec="seconds"),
             "leadscore": __version__,
-            "jobs": [job_json(job, self.results.get(job.number), folder.path) for job in self.jobs],
+            "jobs": [self._entry(job, folder) for job in self.jobs],
             "groups": list(groups),
         }
         self._written = time.monotonic()
@@ -246,6 +206,13 @@ class Sweep:
             self._unwritten = ""
         except RecordError as error:
             self._unwritten = str(error)
+
+    def _entry(self, job: Job, folder: SweepFolder) -> dict[str, Any]:
+        """Return what is to be said of a job; one that has not started keeps what an earlier start said of it."""
+        then = folder.entries.get(job.number)
+        if job.status == "waiting" and then is not None and then.get("overrides") == list(job.overrides):
+            return then
+        return job_json(job, self.results.measured.get(job.number), folder.path)
 
     def close(self) -> None:
         """Let the processes go, show the table, write it, and let others into the folder."""
@@ -262,13 +229,13 @@ class Sweep:
 
     def _conclude(self, folder: SweepFolder) -> None:
         by_number = {job.number: job for job in self.jobs}
-        groups = grouped([(by_number[number], found) for number, found in sorted(self.results.items())])
+        groups = grouped([(by_number[number], found) for number, found in sorted(self.results.measured.items())])
         root = Path(self.jobs[0].config.tracking.root)
         lucks = [luck(group, root) for group in groups]
-        notes = [f"{what}: {listed(numbers)}" for what, numbers in self._moved.items()]
+        notes = self.results.notes
         self._write(folder, [_group_json(group, found) for group, found in zip(groups, lucks, strict=True)])
         try:
-            write_csv(folder.path / TABLE, self.jobs, self.results)
+            write_csv(folder.path / TABLE, self.jobs, self.results.measured)
         except (LeadscoreError, OSError) as error:
             self._unwritten = self._unwritten or str(error)
         if self._unwritten:

@@ -72,6 +72,7 @@ def main(make_bench: "Callable[[Setup, Any], Bench] | None" = None) -> None:
         Makes what does the jobs, of the setup and the connection; default: training.
     """
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    os.set_inheritable(connection.fileno(), False)
     with suppress(OSError):  # the kernel, when memory runs out, rather ends a job than the command
         Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
     for stream in (sys.stdout, sys.stderr):
