@@ -218,6 +218,8 @@ class ColumnProfile:
         bins = len(profile.edges) + 1 if profile.kind == "number" else 0
         if profile.kind not in ("number", "category") or len(profile.shares) != bins or not rising:
             raise ValueError("a column's profile has other bins than its edges make")
+        if not all(isinstance(level, str) for level in (*profile.levels, *profile.rare)):
+            raise ValueError("a column's profile has levels that are no texts")
         if not all(0 <= share <= 1 for share in profile.expected):
             raise ValueError("a column's profile has shares that are none")
         return profile

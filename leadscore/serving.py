@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from leadscore.bands import Bands
 from leadscore.profiles import ColumnProfile
 
-__all__ = ["Described", "Serving"]
+__all__ = ["FORMS", "HOURS", "Described", "Serving"]
+
+HOURS = {"minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}  # of the units that an age may have
+FORMS = ("count", "age", "share", "yes_no", "plain")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Described:
     no_events : float, str or None
         The value of a lead without such rows; None: it is missing.
     form : str
-        How a value is said: `count`, `age`, `share`, `yes_no` or `plain`.
+        How a value is said: one of `FORMS`.
     phrases : mapping of str to str
         Sentences with `{value}`: `raises` and `lowers` by the direction, `one` and `none` where the value is 1 or 0,
         `missing` where there is none. Without `raises`, "NAME is VALUE".
@@ -50,7 +54,14 @@ class Described:
     @classmethod
     def from_json(cls, saved: Mapping[str, Any]) -> Self:
         """Read what `dataclasses.asdict` returned."""
-        return cls(**{**saved, "event_types": tuple(saved["event_types"])})
+        each = cls(**{**saved, "event_types": tuple(saved["event_types"])})
+        texts = (each.name, each.meaning, each.kind, each.unit, each.window, each.group, each.form, *each.event_types)
+        words = (*each.phrases, *each.phrases.values(), "" if each.missing is None else each.missing)
+        if each.form not in FORMS or not all(isinstance(text, str) for text in (*texts, *words)):
+            raise ValueError("what it says of a column is no text")
+        if each.form == "age" and each.unit not in HOURS:
+            raise ValueError(f"an age is in {', '.join(HOURS)}, not in {each.unit}")
+        return each
 
 
 @dataclass(frozen=True)
@@ -124,4 +135,5 @@ class Serving:
         kinds = {each.name: each.kind for each in serving.dictionary}
         if {name: each.kind for name, each in serving.profile.items()} != kinds or "name" not in serving.window:
             raise ValueError("its dictionary, its profiles and its window are not of one model")
+        datetime.fromisoformat(serving.trained_until)
         return serving

@@ -149,3 +149,28 @@ def test_a_tree_that_would_never_end_is_refused(tmp_path):
 def test_monotone_is_refused_on_a_category():
     with pytest.raises(ModelError, match="names 'country', which is a category"):
         make_model(HistGradientBoostingModel(monotone={"country": "rises"}), 0).fit(*observations(50))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"feature": [-5, -1, -1]},
+        {"feature": [0, -1]},
+        {"left": [0, 0, 0]},
+        {"right": [3, 0, 0]},
+        {"threshold": [float("nan"), 0.0, 0.0]},
+        {"value": [0.0, float("inf"), 0.0]},
+        {"categories": {"0": "x"}},
+        {"feature": [], "threshold": [], "missing_left": [], "left": [], "right": [], "value": []},
+    ],
+    ids=str,
+)
+def test_arrays_that_are_no_tree_are_refused(changes):
+    from leadscore.model.trees import Tree
+
+    whole = {"feature": [0, -1, -1], "threshold": [1.0, 0.0, 0.0], "missing_left": [True, False, False]}
+    whole |= {"left": [1, 0, 0], "right": [2, 0, 0], "value": [0.0, -1.0, 1.0], "categories": {}}
+    assert Tree.from_json(whole).width == 1
+
+    with pytest.raises(ValueError, match=r"tree|node|invalid literal"):
+        Tree.from_json({**whole, **changes})

@@ -252,3 +252,36 @@ def test_a_run_without_features_says_why(opened, tmp_path):
 
     with pytest.raises(RecordError, match=r"has no features\.parquet .* too many validation rows"):
         lead_page(open_run(tmp_path / "run"), "anyone")
+
+
+def test_what_was_made_up_of_a_column_is_refused_when_it_is_read(opened, tmp_path):
+    whole = opened.serving.to_json()
+    first = whole["dictionary"][0]["name"]
+
+    def described(**changes):
+        return {**whole, "dictionary": [{**whole["dictionary"][0], **changes}, *whole["dictionary"][1:]]}
+
+    def profiled(**changes):
+        return {**whole, "profile": {**whole["profile"], first: {**whole["profile"][first], **changes}}}
+
+    def cut(*cuts):
+        return {**whole, "bands": {**whole["bands"], "cuts": list(cuts)}}
+
+    forged = {
+        "another form": described(form="loud"),
+        "a phrase that is no text": described(phrases={"raises": 1}),
+        "an age in no unit": described(form="age", unit="fortnights"),
+        "another name": described(name="x"),
+        "shares that are none": profiled(shares=[-1.0] * len(whole["profile"][first]["shares"])),
+        "bins too few": profiled(shares=[1.0]),
+        "edges that fall": profiled(edges=whole["profile"][first]["edges"][::-1]),
+        "cuts that rise": cut(0.1, 0.2, 0.3),
+        "cuts beyond": cut(1e308, 0.2, 0.1),
+        "no time": {**whole, "trained_until": "yesterday"},
+        "no window": {**whole, "window": {}},
+        "other columns": {**whole, "dictionary": [], "profile": {}},
+    }
+    for number, (what, document) in enumerate(forged.items()):
+        save_model(opened.model, tmp_path / f"{number}", {}, {"serving.json": document})
+        with pytest.raises(ModelError, match="cannot read it"):
+            pytest.fail(f"{what} was read: {load_serving(tmp_path / f'{number}')}")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from leadscore.serving import Described
+from leadscore.serving import HOURS, Described
 
 if TYPE_CHECKING:
     from leadscore.features.plan import Planned
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 __all__ = ["describe"]
 
-HOURS = {"minutes": 1 / 60, "hours": 1.0, "days": 24.0, "weeks": 168.0}
 AGE_NAME = re.compile(r"(?:minutes|hours|days|weeks)_since_(last|first)_(\w+)")
 LAST_NAME = re.compile(r"_last_(\d+)_(week|day|hour|minute)s?$")
 UNITS = {"w": "week", "d": "day", "h": "hour", "m": "minute", "s": "second"}

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from leadscore.errors import ModelError, examples
-from leadscore.explain.described import HOURS
-from leadscore.serving import Described
+from leadscore.serving import HOURS, Described
 
 if TYPE_CHECKING:
     from leadscore.model.base import Explanation

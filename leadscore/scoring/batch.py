@@ -188,7 +188,7 @@ def _kept(run: "Run", config: ScoreConfig) -> dict[str, str]:
     allowed = {}
     if moved := other_versions(read_manifest(run.folder / MODEL)):
         allowed["allow_other_versions"] = f"the model was saved by {', '.join(moved)}"
-    paths = [*writable_by_all(run.folder), *writable_by_all(run.folder / MODEL)]
+    paths = list(dict.fromkeys([*writable_by_all(run.folder), *writable_by_all(run.folder / MODEL)]))
     if paths:
         shown = examples([str(path) for path in paths])
         said = f"every user of this machine may write {len(paths)} files and folders of run {run.run_id} ({shown})"
