@@ -28,7 +28,7 @@ from leadscore.config.diagnose import explain_failure
 from leadscore.config.paths import CONF
 from leadscore.config.safety import unsafe_parts
 from leadscore.config.secrets import secret_parts
-from leadscore.config.sweeps import MOST, SWEEPER
+from leadscore.config.sweeps import LAUNCHER, MOST, SWEEPER
 from leadscore.errors import ConfigError, LeadscoreError, raise_all
 
 __all__ = ["Door", "open_door", "task_of"]
@@ -256,7 +256,10 @@ def check_command(door: Door[C], arguments: Any) -> list[C]:
         grid = Grid(arguments.overrides, loader)
         checks = check_each(grid, grid.n_jobs, check)
         overrides, first = next(checks)
-        sweeper = str(compose_tree(overrides, door.name).hydra.sweeper._target_)
+        hydra_node = compose_tree(overrides, door.name).hydra
+        sweeper = str(hydra_node.sweeper._target_)
+        if not door.sweeps and {sweeper, str(hydra_node.launcher._target_)} & {SWEEPER, LAUNCHER}:
+            raise ConfigError(f"jobs of leadscore.{door.name} are no runs: Hydra's own launcher and sweeper do them")
         what = ("job" if grid.n_jobs == 1 else "jobs") if sweeper in GRIDS else "combinations to search among"
         said = f"{grid.n_jobs:,} {what}{' or more' if grid.is_cut else ''}"
         print(f"leadscore: {said}", file=sys.stderr)  # noqa: T201

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from leadscore import train
+from leadscore import score, train
 from leadscore.config.command import Grid
 from leadscore.config.compose import config_loader
 from leadscore.errors import ConfigError, RecordError
@@ -171,7 +171,13 @@ def test_limits_and_launchers_that_are_none_are_refused(tmp_path):
     ):
         assert key in done.status
     done = trained(tmp_path, "-m", "seed=1,2", "hydra/launcher=parallel", "hydra.launcher.jobs=0")
-    assert "hydra.launcher.jobs=0: at least 1, or null" in done.err
+    assert done.status == "leadscore: hydra.launcher.jobs=0: at least 1, or null"
+
+
+def test_batches_of_scores_are_swept_by_hydra_alone(home, first):
+    asked = ["-m", f"run={first.rows[0]['run_id']}", "as_of=2025-05-01,2025-05-08", "output=scores.csv"]
+    done = said_by(home, score.main, *asked, "hydra/launcher=parallel")
+    assert done.status == "leadscore: jobs of leadscore.score are no runs: Hydra's own launcher and sweeper do them"
 
 
 # The folder

@@ -11,14 +11,13 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import CompactHydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from leadscore.config.schema import Config
 from leadscore.config.sweeps import LAUNCHER, SWEEPER
-from leadscore.errors import ConfigError, LeadscoreError
+from leadscore.errors import LeadscoreError
 from leadscore.sweeps.cores import share_out
 from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.sweep import Command, Sweep
@@ -52,15 +51,14 @@ class SweepLauncher(Launcher):
         """Do the jobs. One that failed has NaN for its value: a sweeper that searches goes on with the others."""
         sweep = SweepLauncher.sweep
         try:
-            if sweep is None:
-                raise ConfigError("hydra/launcher=sequential and parallel do the jobs of leadscore.train alone")
+            assert sweep is not None  # the door refuses our launchers where it opens no sweep
             at_once, threads = share_out(**self.settings) if self.settings else (1, None)
             setup = Setup(self.loader, self.config, Path(str(self.config.hydra.sweep.dir)).absolute())
             jobs = sweep.launch(setup, job_overrides, initial_job_idx, at_once, threads)
         except LeadscoreError as error:
-            raise CompactHydraException(f"leadscore: {error}") from None
-        if any(job.status == "waiting" for job in jobs):  # fail_fast: what the sweeper would ask next is not asked
-            raise CompactHydraException("leadscore: no further job was started (sweep.fail_fast=true)")
+            sys.exit(f"leadscore: {error}")
+        if any(job.status == "waiting" for job in jobs):  # what the sweeper would ask next is not asked
+            sys.exit("leadscore: a job failed, and no other was started (sweep.fail_fast=true)")
         return [_returned(job) for job in jobs]
 
 
