@@ -4,10 +4,10 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from leadscore.cluster import cluster_of
@@ -15,12 +15,14 @@ from leadscore.config.score_schema import ScoreConfig
 from leadscore.errors import RecordError
 from leadscore.preparing import Step, load_checked, model_table
 from leadscore.scoring.gaps import Gaps, find_gaps, refuse_other_data
-from leadscore.scoring.output import COLUMNS, REASONS, writing
+from leadscore.scoring.output import COLUMNS, writing
 from leadscore.scoring.population import Population, population_of
+from leadscore.scoring.scorer import Chunk, Scorer, scored
 from leadscore.scoring.watch import Watch
 from leadscore.times import parse_instant
 
 if TYPE_CHECKING:
+    from leadscore.cluster import Cluster
     from leadscore.config.schema import Config
     from leadscore.features import Plan
     from leadscore.record import Run
@@ -29,15 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Chunk", "prepare_batch", "score_leads", "write_scores"]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some leads with their features and scores; `probability` has only those that got one."""
-
-    frame: pd.DataFrame
-    X: pd.DataFrame
-    probability: pd.Series
+IN_WAVE = 4  # chunks for each worker of a cluster whose features are computed at once
 
 
 @dataclass(frozen=True)
@@ -77,49 +71,29 @@ class Batch:
         size = size or self.config.chunk_rows
         if any(step.feature.across_leads for step in self.gaps.plan.steps):
             size = max(len(frame), 1)  # a rank among the leads of an instant needs all of them
-        for first in range(0, len(frame), size):
-            yield self._chunk(frame.iloc[first : first + size].reset_index(drop=True))
+        cluster = cluster_of(self.config.compute)
+        together = size * (1 if cluster is None else IN_WAVE * cluster.n_workers)
+        for first in range(0, len(frame), together):
+            rows = frame.iloc[first : first + together].reset_index(drop=True)
+            yield from scored(self._scorer, rows, self._features(rows, cluster), size, cluster)
 
-    def _chunk(self, rows: pd.DataFrame) -> Chunk:
-        from leadscore.explain import reasons
+    @cached_property
+    def _scorer(self) -> Scorer:
+        run = self.run
+        named = (run.run_id, run.identity["config_hash"])
+        return Scorer(run.model, run.serving, self.gaps, *named, self.scored_at)
 
-        model, serving = self.run.model, self.run.serving
+    def _features(self, rows: pd.DataFrame, cluster: "Cluster | None") -> pd.DataFrame:
         table = model_table(
             self.gaps.plan,
             self.tables,
             rows,
             workers=self.config.compute.workers,
             checked=True,
-            cluster=cluster_of(self.config.compute),
+            cluster=cluster,
             step=log.debug,
         )
-        X = self.gaps.filled(table.X, model.columns)
-        silent = self.gaps.silent(X)
-        speaks = (silent == "").to_numpy()
-        asked = X if speaks.all() else X[speaks]
-        probability = model.predict_proba(asked)
-        frame = rows[["user_id", "as_of"]].copy()
-        p = np.full(len(rows), np.nan)
-        p[speaks] = probability.to_numpy()
-        frame["probability"] = p
-        frame["score"] = np.round(100 * p, 1)
-        frame["band"] = pd.Series(np.where(speaks, serving.bands.of(p), ""), dtype="str")
-        words = {
-            f"{kind}_{place}": np.full(len(rows), "", dtype=object)
-            for kind in ("reason", "code")
-            for place in range(1, REASONS + 1)
-        }
-        if len(asked):
-            why = reasons(model.explain(asked), asked, serving.dictionary, top=REASONS)
-            for name in why:
-                words[name][speaks] = why[name].to_numpy()
-        words["reason_1"][~speaks] = [f"no score: {name.replace('_', ' ')} is missing" for name in silent[~speaks]]
-        words["code_1"][~speaks] = [f"{name}:abstained" for name in silent[~speaks]]
-        for name, texts in words.items():
-            frame[name] = pd.array(texts, dtype="str")
-        frame["run"], frame["config_hash"] = self.run.run_id, self.run.identity["config_hash"]
-        frame["scored_at"] = self.scored_at
-        return Chunk(frame[list(COLUMNS)], X, probability)
+        return table.X
 
 
 def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Batch:
