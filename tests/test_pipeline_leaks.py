@@ -143,8 +143,8 @@ def fits_of(training: Training, dataset: Dataset, config: Any) -> tuple[list[Fit
     fits: list[Fit] = []
     make = leadscore.model.make_model
 
-    def watched(model_config: Any, seed: int) -> Any:
-        model = make(model_config, seed)
+    def watched(model_config: Any, seed: int, crew: Any = None) -> Any:
+        model = make(model_config, seed, crew)
         fit = model.fit
 
         def fit_watched(X: pd.DataFrame, y: pd.Series, held_out: Any = None) -> Any:
@@ -338,7 +338,7 @@ def calibrated_on_validation_rows(dataset: Dataset, config: Any) -> list[float]:
 def tuned_on_validation_rows(dataset: Dataset, config: Any) -> Any:
     """As if the inner fold were cut from the wrong side."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("leadscore.training._TrainingParts.fit", _fit_on_both_sides(dataset))
+        patch.setattr("leadscore.fitting.TrainingParts.fit", _fit_on_both_sides(dataset))
         return train_model(dataset, replace(config, model=LogisticModel(calibration="sigmoid")))
 
 

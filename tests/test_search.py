@@ -291,10 +291,10 @@ def refusing(monkeypatch, refuses):
     """Let the model refuse some values of C."""
     import leadscore.model
 
-    def picky(model, seed):
+    def picky(model, seed, crew=None):
         if refuses(model.C):
             raise ValueError(f"C is {'too small' if model.C < 1 else 'too large'}")
-        return make_model(model, seed)
+        return make_model(model, seed, crew)
 
     monkeypatch.setattr(leadscore.model, "make_model", picky)
 

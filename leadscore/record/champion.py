@@ -199,7 +199,7 @@ def enter_promotion(
     verdict: dict[str, Any] | None,
     gate: list[dict[str, Any]],
     forced: bool,
-    model_sha256: str | None,
+    model_sha256: str | None = None,
 ) -> Entry | None:
     """Append a promotion, unless another entry came after `before`; then return None, for it was judged on that.
 

@@ -4,10 +4,10 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from leadscore.cluster import cluster_of
@@ -15,12 +15,14 @@ from leadscore.config.score_schema import ScoreConfig
 from leadscore.errors import RecordError, WindowError, examples
 from leadscore.preparing import Step, load_checked, model_table
 from leadscore.scoring.gaps import Gaps, find_gaps, missing_ends, refuse_other_data
-from leadscore.scoring.output import COLUMNS, REASONS, writing
+from leadscore.scoring.output import COLUMNS, writing
 from leadscore.scoring.population import Population, population_of
+from leadscore.scoring.scorer import Chunk, Scorer, scored
 from leadscore.scoring.watch import Watch
 from leadscore.times import parse_instant
 
 if TYPE_CHECKING:
+    from leadscore.cluster import Cluster
     from leadscore.config.schema import Config
     from leadscore.features import Plan
     from leadscore.record import Run
@@ -29,16 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Chunk", "moved_code_of", "prepare_batch", "recorded_config_of", "score_leads", "write_scores"]
 
 log = logging.getLogger(__name__)
-WORDS = [name for name in COLUMNS if name.startswith(("reason_", "code_"))]
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some leads with their features and scores; `probability` has only those that got one."""
-
-    frame: pd.DataFrame
-    X: pd.DataFrame
-    probability: pd.Series
+IN_WAVE = 4  # chunks for each worker of a cluster whose features are computed at once
 
 
 @dataclass(frozen=True)
@@ -78,46 +71,29 @@ class Batch:
         size = size or self.config.chunk_rows
         if any(step.feature.across_leads for step in self.gaps.plan.steps):
             size = max(len(frame), 1)  # a rank among the leads of an instant needs all of them
-        for first in range(0, len(frame), size):
-            yield self._chunk(frame.iloc[first : first + size].reset_index(drop=True))
+        cluster = cluster_of(self.config.compute)
+        together = size * (1 if cluster is None else IN_WAVE * cluster.n_workers)
+        for first in range(0, len(frame), together):
+            rows = frame.iloc[first : first + together].reset_index(drop=True)
+            yield from scored(self._scorer, rows, self._features(rows, cluster), size, cluster)
 
-    def _chunk(self, rows: pd.DataFrame) -> Chunk:
-        from leadscore.explain import reasons
+    @cached_property
+    def _scorer(self) -> Scorer:
+        run = self.run
+        named = (run.run_id, run.identity["config_hash"])
+        return Scorer(run.model, run.serving, self.gaps, *named, self.scored_at)
 
-        model, serving = self.run.model, self.run.serving
+    def _features(self, rows: pd.DataFrame, cluster: "Cluster | None") -> pd.DataFrame:
         table = model_table(
             self.gaps.plan,
             self.tables,
             rows,
             workers=self.config.compute.workers,
             checked=True,
-            cluster=cluster_of(self.config.compute),
+            cluster=cluster,
             step=log.debug,
         )
-        X = self.gaps.filled(table.X, model.columns)
-        silent = self.gaps.silent(X)
-        speaks = (silent == "").to_numpy()
-        asked = X if speaks.all() else X[speaks]
-        frame = rows[["user_id", "as_of"]].copy()
-        p, words = np.full(len(rows), np.nan), dict.fromkeys(WORDS, "")
-        probability = pd.Series(dtype="float64")
-        if len(asked):
-            probability, explanation = model.predict_and_explain(asked)
-            p[speaks] = probability.to_numpy()
-            words = reasons(explanation, asked, serving.dictionary, top=REASONS).set_axis(np.flatnonzero(speaks))
-        frame["probability"] = p
-        frame["score"] = np.round(100 * p, 1)
-        frame["band"] = pd.Series(np.where(speaks, serving.bands.of(p), ""), dtype="str")
-        for name in WORDS:
-            frame[name] = words[name]
-        if not speaks.all():
-            mute = silent.set_axis(frame.index)[~speaks]
-            frame[WORDS] = frame[WORDS].fillna("")
-            frame.loc[~speaks, "reason_1"] = "no score: " + mute.str.replace("_", " ") + " is missing"
-            frame.loc[~speaks, "code_1"] = mute + ":abstained"
-        frame["run"], frame["config_hash"] = self.run.run_id, self.run.identity["config_hash"]
-        frame["scored_at"] = self.scored_at
-        return Chunk(frame[list(COLUMNS)], X, probability)
+        return table.X
 
 
 def prepare_batch(run: "Run", config: ScoreConfig, step: Step = log.info) -> Batch:
