@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
@@ -22,6 +21,9 @@ from leadscore.sweeps.cores import share_out
 from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.sweep import Command, Sweep
 from leadscore.sweeps.worker import Setup
+
+Plugins.instance()  # loads Hydra's own plugins once more: a class made from an earlier one would not be of their kind
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # noqa: E402
 
 __all__ = ["GridSweeper", "SweepLauncher", "sweeping"]
 
