@@ -212,7 +212,7 @@ def test_two_known_leads_are_too_few_and_say_so(past):
 
 
 def test_a_batch_of_nobody(past, tmp_path):
-    past.world.score("delay", tmp_path / "none.parquet", "2025-03-31", "since=1s")
+    past.world.score("delay", tmp_path / "none.parquet", "2025-03-31", "since=1s", "allow_empty=true")
     found = past.outcomes(files=tmp_path / "none.parquet")
     assert found.sentence == "No lead was scored, so there is nothing to wait for."
     assert found.to_json()["counts"] == {"scored": 0, "known": 0}

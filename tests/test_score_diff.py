@@ -157,7 +157,7 @@ def test_no_lead_in_both_files_is_an_answer(world, tmp_path):
     found = moved(world, tmp_path / "early.parquet")
     assert found.counts["both"] == 0
     assert "There is no lead whose score could have moved." in found.sentence
-    world.score("trees", tmp_path / "nobody.parquet", "2023-06-01")
+    world.score("trees", tmp_path / "nobody.parquet", "2023-06-01", "allow_empty=true")
     assert moved(world, tmp_path / "nobody.parquet").counts["only_new"] == len(
         pd.read_parquet(world.root / "trees.parquet")
     )

@@ -1,6 +1,7 @@
 """What a run leaves for scoring: whole, under the model's manifest, and true to its training rows."""
 
 import dataclasses
+import html
 import json
 import subprocess
 import sys
@@ -113,8 +114,9 @@ def test_importance_has_its_spread_over_the_folds(recorded):
     first = opened.metrics["importance"][0]
     assert opened.metrics["importance_scale"] == "log-odds"
     page = (opened.folder / "report.html").read_text(encoding="utf-8")
-    assert "Mean absolute contribution on validation rows (log-odds)" in page
-    assert f"{first['least']:.3f} to {first['most']:.3f}" in page
+    assert "a validation lead's score, on average (log-odds)" in html.unescape(page)
+    cells = "".join(f'<td class="number">{first[key]:.3f}</td>' for key in ("importance", "least", "most"))
+    assert cells in page
 
 
 def test_the_five_strongest_features_have_their_effect(recorded):
@@ -138,7 +140,7 @@ def test_bands_are_recorded_and_drawn(recorded):
     assert opened.metrics["bands"] == trained.bands.to_json()
     assert "What sales can count on" in page
     for note in trained.bands.notes:
-        assert note in page
+        assert f"{note[:1].upper()}{note[1:]}" in html.unescape(page)
 
 
 # --- one lead ---------------------------------------------------------------------------------------
