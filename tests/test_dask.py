@@ -29,7 +29,7 @@ from leadscore.eventlog_file import open_log, write_log
 from leadscore.features import build
 from leadscore.features.plan import Plan, Planned, make_plan
 from leadscore.features.registry import Feature
-from leadscore.model import make_model
+from leadscore.model import CheckedModel, make_model
 from leadscore.pipeline import build_dataset, compose, run
 from leadscore.preparing import model_table
 from leadscore.record import open_run
@@ -203,6 +203,18 @@ def test_a_running_scheduler_is_used_and_left_running(cluster):
     assert cluster.is_alive()
 
 
+def test_nobody_waits_for_a_scheduler_that_is_silent_or_has_no_worker_left(cluster, monkeypatch):
+    def late() -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(cluster.client, "scheduler_info", lambda n_workers: {"n_workers": 0})
+    with pytest.raises(ComputeError, match=r"has lost its last worker, and no other came within 20 s .compute.timeout"):
+        cluster._patiently(late)
+    monkeypatch.setattr("leadscore.cluster.pool.answers", lambda address, seconds: False)
+    with pytest.raises(ComputeError, match=r"stopped answering during the run .TimeoutError.: start it again, or comp"):
+        cluster._patiently(late)
+
+
 @pytest.mark.parametrize("kind", ["nobody", "silent", "other"])
 def test_what_is_no_scheduler_is_told_in_bounded_time(kind):
     with socket.socket() as listening:
@@ -245,7 +257,7 @@ def test_one_machine_never_imports_dask():
 @pytest.fixture(scope="module")
 def two_runs(cluster, tmp_path_factory) -> tuple[Path, Path]:
     """The same run on this machine and on the cluster, blocks and chunks so small that there are several."""
-    config = ["data.n_leads=500", "model=lightgbm", "audit=off", "report=false", "metrics.resamples=100"]
+    config = ["data.n_leads=400", "model=lightgbm", "audit=off", "report=false", "metrics.resamples=100"]
     folders = []
     for how in ([], ["compute=dask", f"compute.scheduler={cluster.address}"]):
         root = tmp_path_factory.mktemp("runs")
@@ -274,7 +286,7 @@ def test_scores_from_a_cluster_are_the_bytes_of_this_machine(two_runs, cluster, 
     saved, files = open_run(two_runs[0]), []
     for how in ([], ["compute=dask", f"compute.scheduler={cluster.address}"]):
         output = tmp_path / f"{len(files)}.csv"
-        given = ["data.n_leads=500", "as_of=data_end", "since=3650d", "drift.fail=null", "chunk_rows=90"]
+        given = ["data.n_leads=400", "as_of=data_end", "since=3650d", "drift.fail=null", "chunk_rows=90"]
         write_scores(prepare_batch(saved, compose_score([*given, f"output={output}", *how])))
         files.append(output.read_bytes())
     assert files[0] == files[1]
@@ -286,22 +298,20 @@ def test_a_record_is_run_again_without_the_scheduler_that_it_names(two_runs):
     assert config.compute == ComputeConfig(name="local", cache=False, workers=2)
 
 
-def test_trees_grown_together_are_the_same_on_any_workers_and_after_a_loss(cluster):
-    config = compose(
-        ["data.n_leads=700", "model=lightgbm", "model.n_estimators=40", "model.machines=2", "compute=dask"]
-    )
+def grown(cluster: Cluster) -> tuple[str, pd.DataFrame, CheckedModel]:
+    config = compose(["model=lightgbm", "model.n_estimators=40", "model.machines=2", "compute=dask"]).model
     rng = np.random.default_rng(1)
     X = pd.DataFrame({"a": rng.normal(size=900), "b": rng.choice(["x", "y", None], 900)}).astype({"b": "str"})
     y = pd.Series((rng.random(900) < 0.3).astype("int8"))
-    texts = []
-    for seeded in range(2):
-        if seeded:
-            os.kill(min(cluster.client.run(os.getpid).values()), signal.SIGKILL)
-        model = make_model(config.model, 0, cluster).fit(X, y)
-        texts.append(model.inner._fitted.text)
-    assert texts[0] == texts[1]
-    assert "[num_machines: 2]" in texts[0]
-    assert "127.0.0.1" not in texts[0]
+    model = make_model(config, 0, cluster).fit(X, y)
+    return model.inner._fitted.text, X, model
+
+
+def test_trees_grown_together_are_the_same_each_time_and_say_nothing_of_where(cluster):
+    text, X, model = grown(cluster)
+    assert grown(cluster)[0] == text
+    assert "[num_machines: 2]" in text
+    assert "127.0.0.1" not in text
     assert pickle.loads(pickle.dumps(model)).predict_proba(X).equals(model.predict_proba(X))
 
 
@@ -350,3 +360,10 @@ def test_an_address_and_a_name_that_do_not_go_together_are_refused():
 def test_work_that_kills_each_worker_ends_and_says_what_mostly_is_the_reason(cluster):
     with pytest.raises(ComputeError, match=r"stopped each of the 4 workers .* memory .*compute.memory_gb"):
         list(cluster.map(elsewhere.dies, [1]))
+
+
+@pytest.mark.slow
+def test_trees_grown_together_are_the_same_after_a_worker_was_lost(cluster):
+    text, *_ = grown(cluster)
+    os.kill(min(cluster.client.run(os.getpid).values()), signal.SIGKILL)
+    assert grown(cluster)[0] == text

@@ -94,6 +94,7 @@ def _started(compute: DaskCompute, stack: ExitStack) -> str:
             dashboard_address="127.0.0.1:0",
             worker_dashboard_address="127.0.0.1:0",
             local_directory=folder.name,
+            preload=["leadscore.cluster.preload"],
         )
     except (OSError, RuntimeError, TimeoutError) as error:
         raise ComputeError(

@@ -148,7 +148,7 @@ class Cluster:
         for future in list(done):
             waiting.discard(future)
             # Long enough to fetch it; when its worker is lost meanwhile, it is computed again first.
-            result = self._patiently(partial(future.result, timeout=10 * self.seconds))
+            result = self._patiently(partial(future.result, timeout=4 * self.seconds))
             future.release()
             self.received += sizeof(result)
             yield result
@@ -198,15 +198,19 @@ class Cluster:
         return error
 
     def _lost(self, error: BaseException) -> ComputeError:
-        why = f": {type(error).__name__} {error}".rstrip() if str(error) else ""
         return ComputeError(
-            f"the scheduler {self.address} stopped answering during the run{why}; compute=local needs none"
+            f"the scheduler {self.address} stopped answering during the run ({type(error).__name__}): start it again, "
+            f"or compute=local, which needs none"
         )
 
     def leave(self) -> None:
         """Close the connection, without waiting for a scheduler that does not answer."""
+        spoken = logging.getLogger("distributed.client")
+        level = spoken.level
+        spoken.setLevel(logging.CRITICAL)  # what is lost has been told
         with suppress(Exception):
             self.client.close(timeout=2)
+        spoken.setLevel(level)
 
     def close(self) -> None:
         """Leave, and end what was started for this cluster."""
