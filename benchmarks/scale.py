@@ -1,8 +1,9 @@
 """What a cluster costs and gains: one machine, one worker, two workers, over the same log.
 
-Each way reads the log from Parquet files into an empty cache, builds seventeen declared columns and two functions' at
-twelve snapshots, fits LightGBM, and is a process of its own. The ways take turns; tables are compared by their sha256
-before times are. CPU seconds and peak memory are of all processes of a way; of a cluster's workers each is told.
+Each way reads the log from ten Parquet files into an empty cache, builds seventeen declared columns at twelve weekly
+snapshots, and is a process of its own. The ways take turns; logs and tables are compared by their sha256 before times
+are. CPU seconds are of all processes of a way; peak memory, mapped files included, is of the driver and of the largest
+worker; `sent` and `received` are the bytes of what workers were handed and gave back.
 """
 
 import argparse
@@ -16,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,28 +59,33 @@ def measure(way: str, place: str, cache: str, memory_gb: float) -> dict[str, Any
     compute.cache_dir, compute.cache_limit_gb = cache, 100.0
     data = FilesData(name="scale", dir=place, leads=TableConfig(path="leads.parquet"), events=TableConfig(path="log"))
     seconds: dict[str, float] = {}
+    cpu: dict[str, float] = {}
+    cluster = None
 
-    def took(what: str, since: float) -> float:
-        seconds[what] = time.perf_counter() - since
-        return time.perf_counter()
+    def everybody() -> list[dict[str, float]]:
+        return [usage(), *(cluster.client.run(usage).values() if cluster is not None else [])]
 
-    at = time.perf_counter()
-    cluster = cluster_of(compute)
-    at = took("start", at)
-    tables = load_checked(data, open_store(compute), lambda said: None, cluster)
-    at = took("read", at)
-    asked = snapshots(tables)
-    plan = make_plan(SPECS, {}, {})
-    at = time.perf_counter()
-    X = model_table(plan, tables, asked, cluster=cluster, step=lambda said: None).X
-    took("features", at)
-    found: dict[str, Any] = {"seconds": seconds, "rows": len(X), "digest": digest(X), "content": tables.log.content}
+    @contextmanager
+    def watch(what: str) -> Iterator[None]:
+        at, spent = time.perf_counter(), sum(each["cpu"] for each in everybody())
+        yield
+        seconds[what] = time.perf_counter() - at
+        cpu[what] = sum(each["cpu"] for each in everybody()) - spent
+
+    with watch("start"):
+        cluster = cluster_of(compute)
+    with watch("read"):
+        tables = load_checked(data, open_store(compute), lambda said: None, cluster)
+    after_read = usage()["peak"]
+    asked, plan = snapshots(tables), make_plan(SPECS, {}, {})
+    with watch("features"):
+        X = model_table(plan, tables, asked, cluster=cluster, step=lambda said: None).X
+    found: dict[str, Any] = {"seconds": seconds, "cpu": cpu, "rows": len(X), "after_read": after_read}
+    found |= {"digest": digest(X), "content": tables.log.content, "everybody": everybody()}
     if cluster is not None:
         found |= {"sent": cluster.sent, "received": cluster.received}
-        found["workers"] = list(cluster.client.run(usage).values())
     close_clusters()
-    own = usage()
-    return {**found, "driver": own}
+    return found
 
 
 def usage() -> dict[str, float]:
@@ -119,9 +126,10 @@ def run(way: str, place: Path, folder: Path, memory_gb: float) -> dict[str, Any]
         shutil.rmtree(cache, ignore_errors=True)
 
 
-def middle(values: Sequence[float], unit: str = "") -> str:
-    """Return a median and its range."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f}..{max(values):.2f}){unit}"
+def middle(values: Sequence[float]) -> str:
+    """Return a median, with its range where there are several."""
+    among = f" ({min(values):.2f}..{max(values):.2f})" if len(values) > 1 else ""
+    return f"{statistics.median(values):.2f}{among}"
 
 
 def show(rounds: list[dict[str, dict[str, Any]]], n_events: int) -> None:
@@ -134,27 +142,25 @@ def show(rounds: list[dict[str, dict[str, Any]]], n_events: int) -> None:
     print(f"{n_events:,} events, {first['rows']:,} observations, {os.cpu_count()} cores, {len(rounds)} rounds")
     for way, n_workers in WAYS.items():
         mine = [each[way] for each in rounds]
-        said = [f"{what} {middle([each['seconds'][what] for each in mine], ' s')}" for what in mine[0]["seconds"]]
-        cpu = [sum(part["cpu"] for part in (each["driver"], *each.get("workers", []))) for each in mine]
-        print(f"{way:10}", *said, f"CPU {middle(cpu, ' s')}", sep="  ")
-        peaks = [max(each["driver"]["peak"] for each in mine)]
-        peaks += [max(part["peak"] for each in mine for part in each.get("workers", []))] if n_workers else []
-        words = ["driver", "a worker"]
-        print(
-            " " * 10,
-            *(f"peak of {word} {peak / MB:,.0f} MB" for word, peak in zip(words, peaks, strict=False)),
-            sep="  ",
-        )
+        said = [
+            f"{what} {middle([each['seconds'][what] for each in mine])} s, "
+            f"CPU {middle([each['cpu'][what] for each in mine])} s"
+            for what in mine[0]["seconds"]
+        ]
+        print(f"{way:10}", *said, sep="  ")
+        peaks = {"driver after reading": [each["after_read"] for each in mine]}
+        peaks["driver"] = [each["everybody"][0]["peak"] for each in mine]
         if n_workers:
-            print(
-                " " * 10, f"sent {mine[0]['sent'] / MB:,.1f} MB  received {mine[0]['received'] / MB:,.1f} MB", sep="  "
-            )
-    for what in ("read", "features"):
-        for way in list(WAYS)[1:]:
-            ratios = [each[way]["seconds"][what] / each["local"]["seconds"][what] for each in rounds]
-            print(f"{what}: {way} / local {middle(ratios)}")
-        ratios = [each["2 workers"]["seconds"][what] / each["1 worker"]["seconds"][what] for each in rounds]
-        print(f"{what}: 2 workers / 1 worker {middle(ratios)}")
+            peaks["worker"] = [part["peak"] for each in mine for part in each["everybody"][1:]]
+        said = [f"{name} {max(values) / MB:,.0f} MB" for name, values in peaks.items()]
+        if n_workers:
+            said += [f"{word} {mine[0][word] / MB:,.0f} MB" for word in ("sent", "received")]
+        print(" " * 10, "peaks:", *said, sep="  ")
+    for kind in ("seconds", "cpu"):
+        for what in ("read", "features"):
+            for way, other in (("1 worker", "local"), ("2 workers", "local"), ("2 workers", "1 worker")):
+                ratios = [each[way][kind][what] / each[other][kind][what] for each in rounds]
+                print(f"{what}, {kind}: {way} / {other} {middle(ratios)}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,5 +1,6 @@
 """A cluster computes what one machine computes, to the last bit, whatever happens to its workers."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -367,3 +368,18 @@ def test_trees_grown_together_are_the_same_after_a_worker_was_lost(cluster):
     text, *_ = grown(cluster)
     os.kill(min(cluster.client.run(os.getpid).values()), signal.SIGKILL)
     assert grown(cluster)[0] == text
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ten_million_events_give_one_log_and_one_table_with_no_worker_one_and_two(monkeypatch, tmp_path, capsys):
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    scale = importlib.import_module("scale")
+    try:
+        scale.main(["--events", "1e7", "--folder", str(tmp_path)])  # which ends with WRONG where they differ
+    finally:
+        for name in [name for name in sys.modules if name == "scale" or name.startswith("feature_ways")]:
+            del sys.modules[name]
+    said = capsys.readouterr().out
+    assert said.startswith("10,000,000 events, 5,620,633 observations")
+    assert "features, cpu: 2 workers / local" in said
