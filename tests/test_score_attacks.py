@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from forgery import forge, unrecorded
 
-from leadscore import open_run
+from leadscore import open_run, promotion
 from leadscore.errors import DataError, ModelError, RecordError
 from leadscore.model import store
 from leadscore.promotion import promote
@@ -280,8 +280,12 @@ def test_what_scores_as_champion_is_what_was_promoted(today, copied):
         write_scores(prepare_batch(open_run("champion", [root]), today.config()))
 
 
-def test_a_rollback_goes_to_the_model_that_was_promoted(today, copied):
+def test_a_rollback_goes_to_the_model_that_was_promoted(today, copied, monkeypatch):
+    def unasked(*_, **__):
+        raise RecordError("which is better is not the story")
+
     root = copied.parent
+    monkeypatch.setattr(promotion, "judge", unasked)
     first = promote(open_run(copied), "first", root=root, force=True)
     promote(open_run(today.world / "weekly"), "second", root=root, force=True)
     assert rollback(root).model_sha256 == first.model_sha256 == open_run(copied).identity["model_sha256"]
