@@ -22,4 +22,4 @@ for seed in range(seeds):
         mlflow.log_params({"seed": seed, **left["model"].get_params()})
         y, p = left["y"], left["p"]
         mlflow.log_metrics({"auc": roc_auc_score(y, p), "ap": average_precision_score(y, p)})
-        mlflow.lightgbm.log_model(left["model"], name="model")
+        mlflow.lightgbm.log_model(left["model"], name="model", pip_requirements=["lightgbm"])  # else it asks around

@@ -89,6 +89,11 @@ def test_every_job_has_a_row_in_the_log_and_in_the_sweeps_own_files(first):
     assert [row["model"] for row in rows] == ["baseline", "baseline", "logistic", "logistic"]
     assert {row["run_id"] for row in rows} == {row["run_id"] for row in first.rows}
     assert rows[1]["reason"].startswith("no observation is left")
+    page = (first.folder / "sweep.html").read_text()
+    assert "4 jobs: 2 done, 2 failed" in page
+    assert 'href="1/terminal.log"' in page
+    assert "python -m leadscore.train -m model=baseline,logistic" in page
+    assert f"leadscore resume {first.folder}" in page
     told = json.loads((first.folder / "sweep.json").read_text())
     assert [job["status"] for job in told["jobs"]] == [row["status"] for row in rows]
     assert (told["groups"][0]["jobs"], told["groups"][0]["tried"]) == ([2, 0], 2)

@@ -12,7 +12,7 @@ from leadscore.record.log import safe_text
 from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.outcome import Measured
 
-__all__ = ["job_json", "swept", "values_of", "write_csv"]
+__all__ = ["job_json", "seen_from", "swept", "values_of", "write_csv"]
 
 NUMBERS = ("auc", "low", "high", "precision", "horizon", "rows", "positives", "validation_hash", "identity")
 HEADINGS = {"low": "auc_low", "high": "auc_high", "precision": "precision_at_0_8_recall"}
@@ -38,7 +38,7 @@ def job_json(job: Job, found: Measured | None, folder: Path) -> dict[str, Any]:
         "status": job.status,
         "reason": job.reason or None,
         "run_id": job.run_id,
-        "folder": None if job.folder is None else _seen_from(folder, job.folder),
+        "folder": None if job.folder is None else seen_from(folder, job.folder),
         "seconds": round(job.seconds, 3),
         "measured": None if found is None else asdict(found),
         "named": job.named,
@@ -55,12 +55,13 @@ def write_csv(path: Path, jobs: Sequence[Job], results: Mapping[int, Measured]) 
     for job in jobs:
         values, found = values_of(job), results.get(job.number)
         numbers = [None if found is None else getattr(found, name) for name in NUMBERS]
-        folder = "" if job.folder is None else _seen_from(path.parent, job.folder)
+        folder = "" if job.folder is None else seen_from(path.parent, job.folder)
         texts = [safe_text(values.get(key, "")) for key in keys]
         more = [job.named["config_hash"], f"{job.seconds:.3f}", safe_text(folder), safe_text(job.reason)]
         writer.writerow([job.number, job.status, job.run_id, *texts, *numbers, *more])
     write_whole(path, buffer.getvalue().encode(errors="backslashreplace"))
 
 
-def _seen_from(folder: Path, path: Path) -> str:
+def seen_from(folder: Path, path: Path) -> str:
+    """Return a path as seen from a folder, where it lies below it; else as it is."""
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)

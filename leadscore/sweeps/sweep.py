@@ -1,5 +1,6 @@
 """A command's sweep, from its jobs to its table."""
 
+import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from leadscore.config.sets import chosen_sets
 from leadscore.errors import LeadscoreError, RecordError
 from leadscore.memory import Memory
 from leadscore.record.find import run_folders
+from leadscore.record.lines import write_whole
 from leadscore.record.shelf import is_at_work
 from leadscore.record.write import record_end
 from leadscore.sweeps.changes import changes_since
@@ -26,6 +28,7 @@ from leadscore.sweeps.jobs import Job
 from leadscore.sweeps.known import Recorded, named_of
 from leadscore.sweeps.loop import Loop
 from leadscore.sweeps.outcome import Group, Luck, grouped, luck
+from leadscore.sweeps.page import sweep_page
 from leadscore.sweeps.process import Process
 from leadscore.sweeps.progress import Progress
 from leadscore.sweeps.results import Results
@@ -34,7 +37,7 @@ from leadscore.sweeps.worker import Setup, packed
 
 __all__ = ["Command", "Stopped", "Sweep"]
 
-TABLE = "sweep.csv"
+TABLE, PAGE = "sweep.csv", "sweep.html"
 BETWEEN = 2.0  # seconds between two writings of a sweep's state, which its run folders know anyway
 
 
@@ -64,6 +67,10 @@ class Command:
 
     overrides: list[str]
     config_dir: str | None
+
+    def __str__(self) -> str:
+        flags = [] if self.config_dir is None else ["--config-dir", self.config_dir]
+        return shlex.join(["python", "-m", "leadscore.train", "-m", *flags, *self.overrides])
 
 
 class Sweep:
@@ -236,11 +243,13 @@ class Sweep:
         self._write(folder, [_group_json(group, found) for group, found in zip(groups, lucks, strict=True)])
         try:
             write_csv(folder.path / TABLE, self.jobs, self.results.measured)
+            page = sweep_page(self.jobs, groups, lucks, notes, folder.path, str(self.command))
+            write_whole(folder.path / PAGE, page.encode())
         except (LeadscoreError, OSError) as error:
             self._unwritten = self._unwritten or str(error)
         if self._unwritten:
             notes.append(f"the sweep's own files are not up to date ({self._unwritten}); each run's folder is")
-        show_sweep(self.jobs, groups, lucks, notes, folder.path, (TABLE, FILE))
+        show_sweep(self.jobs, groups, lucks, notes, folder.path, (PAGE, TABLE, FILE))
 
 
 def _group_json(group: Group, found: Luck) -> dict[str, Any]:
