@@ -9,7 +9,7 @@ from leadscore.changes.code import CodeChange
 from leadscore.changes.config import ABSENT, Change
 from leadscore.changes.pairs import every_verdict
 from leadscore.changes.pictures import pictures
-from leadscore.changes.words import difference_words, features_words, headline, in_words, movers_words, number
+from leadscore.changes.words import difference_words, headline, in_words, movers_rows, movers_words, number
 from leadscore.record import Run
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def comparison_page(found: RunDiff, links: Mapping[str, str] | None = None, home
         code=_code(found),
         movers=found.movers,
         said_of_movers=[_sentence(line) for line in (movers_words(found.movers) if found.movers else ())],
-        movers_rows=list(_movers(found)),
+        movers_rows=movers_rows(found.movers) if found.movers else [],
         notes=[*found.verdict.notes, *found.notes],
         listed=LISTED,
         lines=LINES,
@@ -180,17 +180,3 @@ def _sentence(line: str) -> str:
     """Return a line made for a terminal, whose first word is a heading, as a sentence."""
     heading, words = line.split(None, 1)
     return words if heading == "leads" else f"{heading.capitalize()} the top 10%: {words}"
-
-
-def _movers(found: RunDiff) -> Iterator[tuple[str, ...]]:
-    for row in found.movers.rows if found.movers else ():
-        yield (
-            row["user_id"],
-            row["as_of"][:16].replace("T", " "),
-            f"{row['rank_a']:,}",
-            f"{row['rank_b']:,}",
-            number(row["a"]),
-            number(row["b"]),
-            "yes" if row["label"] else "no",
-            features_words(row["features"]),
-        )

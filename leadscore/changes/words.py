@@ -14,17 +14,20 @@ if TYPE_CHECKING:
     from leadscore.compare.difference import FoldEstimate
 
 __all__ = [
+    "MOVERS",
     "becomes",
     "difference_words",
     "features_words",
     "headline",
     "in_words",
     "metric_rows",
+    "movers_rows",
     "movers_words",
     "number",
 ]
 
 NAMED = 4  # features of a lead
+MOVERS = ("user_id", "as_of", "rank A", "rank B", "A", "B", "converted", "features that differ")
 
 
 def number(value: float | None) -> str:
@@ -96,6 +99,23 @@ def becomes(found: RunDiff) -> str:
     if without:
         how += f" and without {without}" if line else f" without {without}"
     return how if override.tried else f"{how}  (read off the two configs; composing it was not possible)"
+
+
+def movers_rows(found: Movers) -> list[tuple[str, ...]]:
+    """Return the table of movers, its columns as `MOVERS` names them."""
+    return [
+        (
+            row["user_id"],
+            row["as_of"][:16].replace("T", " "),
+            f"{row['rank_a']:,}",
+            f"{row['rank_b']:,}",
+            number(row["a"]),
+            number(row["b"]),
+            "yes" if row["label"] else "no",
+            features_words(row["features"]),
+        )
+        for row in found.rows
+    ]
 
 
 def features_words(features: Mapping[str, Any]) -> str:

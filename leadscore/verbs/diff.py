@@ -1,15 +1,14 @@
 """`leadscore diff A B`: what changed between two runs, whether it helped, and who moved."""
 
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from leadscore.changes import RunDiff, diff_runs
 from leadscore.changes.config import Change
 from leadscore.changes.movers import Movers
 from leadscore.changes.page import comparison_page
-from leadscore.changes.words import becomes, features_words, headline, in_words, metric_rows, movers_words, number
+from leadscore.changes.words import MOVERS, becomes, headline, in_words, metric_rows, movers_rows, movers_words, number
 from leadscore.record import open_run
 from leadscore.verbs.diff_markdown import markdown
 from leadscore.verbs.say import say, say_json, say_prose, say_table
@@ -118,19 +117,4 @@ def _say_movers(found: Movers) -> None:
         say(line)
     if found.rows:
         say()
-        headings = ("user_id", "as_of", "rank A", "rank B", "A", "B", "converted", "features that differ")
-        say_table(headings, list(_mover_rows(found.rows)), whole=headings[:2], right=headings[2:6])
-
-
-def _mover_rows(rows: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
-    for row in rows:
-        yield (
-            row["user_id"],
-            row["as_of"][:16].replace("T", " "),
-            f"{row['rank_a']:,}",
-            f"{row['rank_b']:,}",
-            number(row["a"]),
-            number(row["b"]),
-            "yes" if row["label"] else "no",
-            features_words(row["features"]),
-        )
+        say_table(MOVERS, movers_rows(found), whole=MOVERS[:2], right=MOVERS[2:6])

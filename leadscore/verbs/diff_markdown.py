@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from leadscore.changes import RunDiff
 from leadscore.changes.config import Change
-from leadscore.changes.words import becomes, features_words, in_words, metric_rows, movers_words, number
+from leadscore.changes.words import MOVERS, becomes, in_words, metric_rows, movers_rows, movers_words
 from leadscore.record.write import markdown_row
 
 __all__ = ["LIMIT", "markdown"]
@@ -84,18 +84,4 @@ def _movers(found: RunDiff) -> str:
     if movers is None:
         return ""
     said = "\n".join(f"- {_text(' '.join(line.split()))}" for line in movers_words(movers))
-    headings = ("user_id", "as_of", "rank A", "rank B", "A", "B", "converted", "features that differ")
-    rows = [
-        (
-            row["user_id"],
-            row["as_of"][:16],
-            row["rank_a"],
-            row["rank_b"],
-            number(row["a"]),
-            number(row["b"]),
-            "yes" if row["label"] else "no",
-            features_words(row["features"]),
-        )
-        for row in movers.rows
-    ]
-    return f"{said}\n\n{_table(headings, rows)}" if rows else said
+    return f"{said}\n\n{_table(MOVERS, movers_rows(movers))}" if movers.rows else said
